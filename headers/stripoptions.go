@@ -1,0 +1,141 @@
+package headers
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+)
+
+// The variables that StripOptions comes from, for messages.
+const (
+	variableStrip = "MTLS_STRIP_HEADERS"
+	variableKeep  = "MTLS_KEEP_HEADERS"
+)
+
+// StripOptions is what an operator changes about the names that clients may not send. Both lists hold field names in any
+// spelling and are compared folded, each name once or often.
+type StripOptions struct {
+	Strip []string // MTLS_STRIP_HEADERS: dropped in addition
+	Keep  []string // MTLS_KEEP_HEADERS: forwarded although a dialect has the name
+}
+
+// NewStripper makes a Stripper for all dialects and the operator's additions and exceptions. The error joins one error for
+// each entry that cannot be, each beginning with the name of its variable: what is no field name, framing
+// names in either list, names that the sidecar writes (MTLS_KEEP_HEADERS), and names in both.
+func NewStripper(opt StripOptions) (*Stripper, error) {
+	if err := opt.check(); err != nil {
+		return nil, err
+	}
+	names := len(guardedNames) + len(notInTrailers) + len(opt.Strip) + len(opt.Keep) + 1
+	for _, d := range dialects {
+		names += len(d.names)
+	}
+	size := 1
+	for size < 2*names {
+		size *= 2
+	}
+	s := &Stripper{table: make([]entry, size)}
+	// insert keeps the first rule for a name, so the operator's come first.
+	s.insertAll(opt.Keep, kept)
+	s.insertAll(opt.Strip, dropped)
+	for _, g := range guardedNames {
+		s.insert(folded(g.name), exactOnly)
+	}
+	s.insertAll(notInTrailers[:], headOnly)
+	s.insert(folded(unsetForwarded), dropped)
+	s.addPrefix(forwardedPrefix)
+	for _, d := range dialects {
+		s.insertAll(d.names, dropped)
+		for _, p := range d.prefixes {
+			s.addPrefix(p)
+		}
+	}
+	return s, nil
+}
+
+func (s *Stripper) insertAll(names []string, r rule) {
+	for _, n := range names {
+		s.insert(folded(n), r)
+	}
+}
+
+func (s *Stripper) addPrefix(prefix string) {
+	p := folded(prefix)
+	s.prefixes[p[0]] = append(s.prefixes[p[0]], p)
+}
+
+// check returns every fault of the lists, joined.
+func (o StripOptions) check() error {
+	var faults []error
+	fault := func(variable, name, why string) {
+		faults = append(faults, fmt.Errorf("%s: %q %s", variable, name, why))
+	}
+	stripped := make(map[string]bool, len(o.Strip))
+	for _, n := range o.Strip {
+		if why := cannotStrip(n); why != "" {
+			fault(variableStrip, n, why)
+		}
+		stripped[folded(n)] = true
+	}
+	for _, n := range o.Keep {
+		why := cannotKeep(n)
+		if why == "" && stripped[folded(n)] {
+			why = "is in " + variableStrip + " too"
+		}
+		if why != "" {
+			fault(variableKeep, n, why)
+		}
+	}
+	return errors.Join(faults...)
+}
+
+const notAFieldName = "is not a field name"
+
+// cannotStrip returns the reason, or "".
+func cannotStrip(name string) string {
+	if !isToken(name) {
+		return notAFieldName
+	}
+	f := folded(name)
+	switch {
+	case guardOf(f) == framing:
+		return "frames the message and cannot be stripped"
+	case f == folded("X-Forwarded-For"):
+		return "is set by MTLS_FORWARDED_FOR: use replace or off there"
+	default:
+		return ""
+	}
+}
+
+// cannotKeep returns the reason, or "".
+func cannotKeep(name string) string {
+	if !isToken(name) {
+		return notAFieldName
+	}
+	f := folded(name)
+	if f == folded(NameVerified) || f == folded(NameDN) {
+		return "is written by the sidecar: a client's own would be believed"
+	}
+	switch guardOf(f) {
+	case framing:
+		return "frames the message: only its exact spelling is understood, and that needs no exception"
+	case written:
+		return "is written by the sidecar itself and cannot be kept"
+	case routing, credentials:
+		return "passes in its exact spelling: there is nothing to keep"
+	}
+	if slices.ContainsFunc(notInTrailers[:], func(n string) bool { return folded(n) == f }) {
+		return "passes in the head: there is nothing to keep"
+	}
+	return ""
+}
+
+// guardOf returns why a folded name is guarded, or 0.
+func guardOf(name string) guard {
+	for _, g := range guardedNames {
+		if folded(g.name) == name {
+			return g.why
+		}
+	}
+	return 0
+}

@@ -1,0 +1,63 @@
+package headers
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestOperatorsAddAndExceptNames(t *testing.T) {
+	s := stripper(t, StripOptions{
+		Strip: []string{"X-Internal_User", "Cookie", "authorization", "X-Original-URL", "X-Internal_User", "X-Request-Id", "VERIFIED", "Forwarded",
+			strings.Repeat("x", 300)},
+		Keep: []string{"X-SSL-Client-Cert", "Remote.User", "x-forwarded-prefix", "X-Unheard-Of"},
+	})
+	cases := map[string]bool{
+		"x_internal-user": true, "X.INTERNAL.USER": true, "Cookie": true, "Authorization": true, "x-original-url": true,
+		"X-Request-ID": true, "Forwarded": true, strings.Repeat("X", 300): true, strings.Repeat("X", 299): false,
+		"X-SSL-Client-Cert": false, "x_ssl_client_cert": false, "X-SSL-Client-Certs": true, "X-SSL-Client-DN": true,
+		"REMOTE_USER": false, "REMOTE_USER_EMAIL": true, "X-Forwarded-Prefix": false, "X-Forwarded-Port": true,
+		"X-Unheard-Of": false, "VERIFIED": true, "DN": true,
+	}
+	for n, want := range cases {
+		if got := s.Drop([]byte(n)); got != want {
+			t.Errorf("%q: dropped %t, want %t", n, got, want)
+		}
+		if got := s.DropTrailer([]byte(n)); got != want {
+			t.Errorf("trailer %q: dropped %t, want %t", n, got, want)
+		}
+	}
+}
+
+func TestEveryFaultOfTheOperatorIsNamedAtOnce(t *testing.T) {
+	_, err := NewStripper(StripOptions{
+		Strip: []string{"Host", "transfer_encoding", "a b", "", "X-Forwarded-For", "X-Both", "é"},
+		Keep: []string{"VERIFIED", "d.n", "dn", "Connection", "TE", "Cookie", "Authorization", "X:", "X-Forwarded-For", "x-real-ip",
+			"x_both", "Via", "Content-Type"},
+	})
+	if err == nil {
+		t.Fatal("no error")
+	}
+	want := []string{
+		`MTLS_STRIP_HEADERS: "Host" frames the message and cannot be stripped`,
+		`MTLS_STRIP_HEADERS: "transfer_encoding" frames the message and cannot be stripped`,
+		`MTLS_STRIP_HEADERS: "a b" is not a field name`,
+		`MTLS_STRIP_HEADERS: "" is not a field name`,
+		`MTLS_STRIP_HEADERS: "X-Forwarded-For" is set by MTLS_FORWARDED_FOR: use replace or off there`,
+		`MTLS_STRIP_HEADERS: "é" is not a field name`,
+		`MTLS_KEEP_HEADERS: "VERIFIED" is written by the sidecar: a client's own would be believed`,
+		`MTLS_KEEP_HEADERS: "dn" is written by the sidecar: a client's own would be believed`,
+		`MTLS_KEEP_HEADERS: "Connection" frames the message: only its exact spelling is understood, and that needs no exception`,
+		`MTLS_KEEP_HEADERS: "TE" frames the message: only its exact spelling is understood, and that needs no exception`,
+		`MTLS_KEEP_HEADERS: "Cookie" passes in its exact spelling: there is nothing to keep`,
+		`MTLS_KEEP_HEADERS: "Authorization" passes in its exact spelling: there is nothing to keep`,
+		`MTLS_KEEP_HEADERS: "X:" is not a field name`,
+		`MTLS_KEEP_HEADERS: "X-Forwarded-For" is written by the sidecar itself and cannot be kept`,
+		`MTLS_KEEP_HEADERS: "x-real-ip" is written by the sidecar itself and cannot be kept`,
+		`MTLS_KEEP_HEADERS: "x_both" is in MTLS_STRIP_HEADERS too`,
+		`MTLS_KEEP_HEADERS: "Via" passes in its exact spelling: there is nothing to keep`,
+		`MTLS_KEEP_HEADERS: "Content-Type" passes in the head: there is nothing to keep`,
+	}
+	if got := err.Error(); got != strings.Join(want, "\n") {
+		t.Errorf("got:\n%s\nwant:\n%s", got, strings.Join(want, "\n"))
+	}
+}
