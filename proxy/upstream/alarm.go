@@ -1,0 +1,25 @@
+package upstream
+
+import "time"
+
+// Alarm is a deadline that is moved only when it has to be. Moving one costs
+// two looks at the clock and a timer's lock, and a request needs four of them:
+// so each is set an eighth later than asked for, and stays while it is still at
+// least as far away as asked for. A timeout then comes up to an eighth late,
+// never early.
+type Alarm struct{ at time.Time }
+
+// Due returns the deadline to set on a socket for a wait of timeout from now,
+// and whether it has to be set at all. One that was set for a longer wait is
+// brought forward.
+func (a *Alarm) Due(now time.Time, timeout time.Duration) (deadline time.Time, move bool) {
+	left := a.at.Sub(now)
+	if left >= timeout && left <= timeout+timeout/8 {
+		return a.at, false
+	}
+	a.at = now.Add(timeout + timeout/8)
+	return a.at, true
+}
+
+// Forget makes the next Due set the deadline: somebody else has moved it.
+func (a *Alarm) Forget() { a.at = time.Time{} }
