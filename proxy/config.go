@@ -1,0 +1,206 @@
+package proxy
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"mtls-sidecar/headers"
+)
+
+// Config is everything an operator may set. Each field is one environment
+// variable; its tag gives the name and the default, its comment the meaning.
+// A variable that is set but empty counts as unset.
+type Config struct {
+	// ListenAddr is where TLS is accepted: host:port, an empty host being every
+	// address.
+	ListenAddr ListenAddr `env:"MTLS_LISTEN_ADDR" envDefault:":8443"`
+
+	// UpstreamURL is the application: http://host:port or unix:///path.
+	UpstreamURL UpstreamURL `env:"MTLS_UPSTREAM_URL" envDefault:"http://127.0.0.1:8080"`
+	// UpstreamAllowRemote permits an application on another machine. The
+	// request and the identity in it then cross the network in plain text.
+	UpstreamAllowRemote Switch `env:"MTLS_UPSTREAM_ALLOW_REMOTE" envDefault:"false"`
+	// UpstreamExposed says what to do when the application also listens outside
+	// loopback, where everything decided here can be bypassed.
+	UpstreamExposed Exposed `env:"MTLS_UPSTREAM_EXPOSED" envDefault:"warn"`
+
+	// CertFile lists PEM files, each with a server certificate and its chain.
+	CertFile List `env:"MTLS_CERT_FILE" envDefault:"/etc/mtls/tls/tls.crt"`
+	// KeyFile lists the keys, one for each of CertFile and in its order. The
+	// same file may hold both.
+	KeyFile List `env:"MTLS_KEY_FILE" envDefault:"/etc/mtls/tls/tls.key"`
+	// KeyPassphraseFile holds the pass phrase of encrypted keys, one a line;
+	// each line is tried (nginx's ssl_password_file).
+	KeyPassphraseFile string `env:"MTLS_KEY_PASSPHRASE_FILE"`
+
+	// ClientCAFile lists PEM files, or folders of them, with the authorities
+	// whose client certificates are believed (nginx's ssl_client_certificate).
+	ClientCAFile List `env:"MTLS_CLIENT_CA_FILE" envDefault:"/etc/mtls/ca/ca.crt"`
+	// VerifyClient is nginx's ssl_verify_client.
+	VerifyClient VerifyClient `env:"MTLS_VERIFY_CLIENT" envDefault:"optional"`
+	// InvalidCert says what becomes of a request whose certificate did not
+	// verify; other than reject it goes with VerifyClient optional only.
+	InvalidCert InvalidCert `env:"MTLS_INVALID_CERT" envDefault:"reject"`
+	// RejectWith chooses between an HTTP 400 that gives the reason and a failed
+	// TLS handshake.
+	RejectWith RejectWith `env:"MTLS_REJECT_WITH" envDefault:"page"`
+	// VerifyDepth is the largest number of intermediates between a client
+	// certificate and its root: a number or none (nginx's ssl_verify_depth,
+	// whose default is 1).
+	VerifyDepth Depth `env:"MTLS_VERIFY_DEPTH" envDefault:"none"`
+	// MinRSABits is the smallest RSA key accepted anywhere in a chain, in bits.
+	MinRSABits Count `env:"MTLS_MIN_RSA_BITS" envDefault:"2048"`
+	// CAHints says which CA names are offered to clients: on (those of
+	// ClientCAFile), off, or a PEM file with the ones to offer.
+	CAHints string `env:"MTLS_CA_HINTS" envDefault:"on"`
+
+	// StripHeaders lists further request headers that clients may not send, in
+	// any spelling.
+	StripHeaders List `env:"MTLS_STRIP_HEADERS"`
+	// KeepHeaders excepts names from what is stripped.
+	KeepHeaders List `env:"MTLS_KEEP_HEADERS"`
+	// ForwardedFor says how the client's address is told in X-Forwarded-For.
+	ForwardedFor ForwardedFor `env:"MTLS_FORWARDED_FOR" envDefault:"append"`
+
+	// MinTLS is the lowest TLS version: 1.2 or 1.3.
+	MinTLS TLSVersion `env:"MTLS_MIN_TLS" envDefault:"1.2"`
+	// SessionTimeout is how long after a full handshake its session may be
+	// resumed (nginx's ssl_session_timeout).
+	SessionTimeout Duration `env:"MTLS_SESSION_TIMEOUT" envDefault:"5m"`
+
+	// MaxConnections bounds the open connections; 0 is no limit.
+	MaxConnections Count `env:"MTLS_MAX_CONNECTIONS" envDefault:"0"`
+	// MaxHeaderBytes bounds a request's head, and an answer's.
+	MaxHeaderBytes Size `env:"MTLS_MAX_HEADER_BYTES" envDefault:"32KiB"`
+	// MaxBodyBytes bounds a request's body; 0 is no limit.
+	MaxBodyBytes Size `env:"MTLS_MAX_BODY_BYTES" envDefault:"0"`
+	// MaxIdentityBytes bounds the identity lines of one request together. A
+	// certificate that needs more is refused, never shortened.
+	MaxIdentityBytes Size `env:"MTLS_MAX_IDENTITY_BYTES" envDefault:"16KiB"`
+
+	// HandshakeTimeout bounds the TLS handshake, from accept to its end.
+	HandshakeTimeout Duration `env:"MTLS_HANDSHAKE_TIMEOUT" envDefault:"10s"`
+	// HeaderTimeout bounds a request's head, from its first byte to its last.
+	HeaderTimeout Duration `env:"MTLS_HEADER_TIMEOUT" envDefault:"10s"`
+	// BodyTimeout bounds the wait between two reads of a request's body.
+	BodyTimeout Duration `env:"MTLS_BODY_TIMEOUT" envDefault:"60s"`
+	// SendTimeout bounds each write to the client.
+	SendTimeout Duration `env:"MTLS_SEND_TIMEOUT" envDefault:"60s"`
+	// IdleTimeout bounds the wait for the next request.
+	IdleTimeout Duration `env:"MTLS_IDLE_TIMEOUT" envDefault:"120s"`
+
+	// UpstreamConnectTimeout bounds the dialling of the application.
+	UpstreamConnectTimeout Duration `env:"MTLS_UPSTREAM_CONNECT_TIMEOUT" envDefault:"2s"`
+	// UpstreamTimeout bounds the wait for the first byte of the answer, and
+	// between two reads or writes.
+	UpstreamTimeout Duration `env:"MTLS_UPSTREAM_TIMEOUT" envDefault:"60s"`
+	// UpstreamIdleTimeout is how long a kept connection is used again; 3 s is
+	// below the 5 s after which Node closes.
+	UpstreamIdleTimeout Duration `env:"MTLS_UPSTREAM_IDLE_TIMEOUT" envDefault:"3s"`
+
+	// DrainTimeout bounds the requests in flight after SIGTERM.
+	DrainTimeout Duration `env:"MTLS_DRAIN_TIMEOUT" envDefault:"20s"`
+
+	// LogLevel is debug, info, warn or error.
+	LogLevel LogLevel `env:"MTLS_LOG_LEVEL" envDefault:"info"`
+	// LogFormat is json or console.
+	LogFormat LogFormat `env:"MTLS_LOG_FORMAT" envDefault:"json"`
+}
+
+// Words that a variable may be set to.
+const (
+	VerifyOptional     VerifyClient = "optional"
+	VerifyOn           VerifyClient = "on"
+	VerifyOptionalNoCA VerifyClient = "optional_no_ca"
+	VerifyOff          VerifyClient = "off"
+
+	InvalidReject InvalidCert = "reject"
+	InvalidFailed InvalidCert = "failed"
+	InvalidNone   InvalidCert = "none"
+
+	RejectPage  RejectWith = "page"
+	RejectAlert RejectWith = "alert"
+
+	ExposedWarn   Exposed = "warn"
+	ExposedRefuse Exposed = "refuse"
+	ExposedIgnore Exposed = "ignore"
+
+	ForwardedAppend  ForwardedFor = "append"
+	ForwardedReplace ForwardedFor = "replace"
+	ForwardedOff     ForwardedFor = "off"
+)
+
+// validate checks the rules that concern more than one variable, or more than
+// the form of one.
+func (c *Config) validate() []Fault {
+	var faults []Fault
+	add := func(variable, value, problem string) {
+		faults = append(faults, Fault{variable, value, problem})
+	}
+	if c.InvalidCert != InvalidReject && c.VerifyClient != VerifyOptional {
+		add("MTLS_INVALID_CERT", string(c.InvalidCert), fmt.Sprintf(
+			"goes with MTLS_VERIFY_CLIENT=optional only, and that is %q: any self-signed certificate would pass; remove it or set MTLS_VERIFY_CLIENT=optional", c.VerifyClient))
+	}
+	if c.InvalidCert != InvalidReject && c.RejectWith == RejectAlert {
+		add("MTLS_INVALID_CERT", string(c.InvalidCert),
+			"contradicts MTLS_REJECT_WITH=alert, which refuses invalid certificates in the handshake; remove one of the two")
+	}
+	if len(c.CertFile) != len(c.KeyFile) {
+		add("MTLS_KEY_FILE", strings.Join(c.KeyFile, ","), fmt.Sprintf(
+			"lists %d files where MTLS_CERT_FILE lists %d: give one key for each certificate, in the same order (a file that holds both is named in both)", len(c.KeyFile), len(c.CertFile)))
+	}
+	if c.UpstreamURL.remote() && !bool(c.UpstreamAllowRemote) {
+		add("MTLS_UPSTREAM_URL", c.UpstreamURL.String(),
+			"is not on this machine: what is sent there crosses the network in plain text; use a loopback address or unix:///path, or set MTLS_UPSTREAM_ALLOW_REMOTE=true if that is meant")
+	}
+	for _, t := range c.timeouts() {
+		if t.value <= 0 {
+			add(t.variable, t.value.String(), "must be longer than 0, such as 10s")
+		}
+	}
+	if c.MaxHeaderBytes < 1024 || c.MaxHeaderBytes > 1<<20 {
+		add("MTLS_MAX_HEADER_BYTES", c.MaxHeaderBytes.String(), "must be from 1KiB to 1MiB")
+	}
+	if c.MaxIdentityBytes < 256 || c.MaxIdentityBytes > 1<<20 {
+		add("MTLS_MAX_IDENTITY_BYTES", c.MaxIdentityBytes.String(), "must be from 256 bytes to 1MiB")
+	}
+	if c.MinRSABits < 1024 || c.MinRSABits > 8192 {
+		add("MTLS_MIN_RSA_BITS", fmt.Sprint(int(c.MinRSABits)), "must be from 1024 to 8192 bits")
+	}
+	if c.VerifyClient == VerifyOff && c.RejectWith == RejectAlert {
+		add("MTLS_REJECT_WITH", string(c.RejectWith),
+			"has no meaning with MTLS_VERIFY_CLIENT=off, which asks for no certificate; remove one of the two")
+	}
+	return append(faults, c.headerFaults()...)
+}
+
+// headerFaults asks the headers room about the names in the two lists.
+func (c *Config) headerFaults() []Fault {
+	_, err := headers.NewStripper(headers.StripOptions{Strip: c.StripHeaders, Keep: c.KeepHeaders})
+	var faults []Fault
+	for _, part := range parts(err) {
+		faults = append(faults, faultFromText(part.Error()))
+	}
+	return faults
+}
+
+type timeout struct {
+	variable string
+	value    time.Duration
+}
+
+func (c *Config) timeouts() []timeout {
+	return []timeout{
+		{"MTLS_HANDSHAKE_TIMEOUT", c.HandshakeTimeout.Duration},
+		{"MTLS_HEADER_TIMEOUT", c.HeaderTimeout.Duration},
+		{"MTLS_BODY_TIMEOUT", c.BodyTimeout.Duration},
+		{"MTLS_SEND_TIMEOUT", c.SendTimeout.Duration},
+		{"MTLS_IDLE_TIMEOUT", c.IdleTimeout.Duration},
+		{"MTLS_SESSION_TIMEOUT", c.SessionTimeout.Duration},
+		{"MTLS_UPSTREAM_CONNECT_TIMEOUT", c.UpstreamConnectTimeout.Duration},
+		{"MTLS_UPSTREAM_TIMEOUT", c.UpstreamTimeout.Duration},
+		{"MTLS_UPSTREAM_IDLE_TIMEOUT", c.UpstreamIdleTimeout.Duration},
+		{"MTLS_DRAIN_TIMEOUT", c.DrainTimeout.Duration},
+	}
+}

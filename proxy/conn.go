@@ -1,0 +1,212 @@
+package proxy
+
+import (
+	"crypto/tls"
+	"errors"
+	"net"
+	"os"
+	"sync/atomic"
+	"time"
+
+	"mtls-sidecar/proxy/upstream"
+)
+
+// conn is one client's connection after its handshake. While it waits for a
+// request it holds neither buffer nor parser state: those are in a work, taken
+// from a pool with the request's first byte.
+type conn struct {
+	server  *Server
+	socket  net.Conn
+	tls     *tls.Conn
+	remote  string // address without port
+	session session
+	memo    memo
+	ids     requestIDs
+	state   atomic.Int32
+	up      atomic.Pointer[upstream.Conn] // in use for the request in flight
+	first   [1]byte                       // of the next request, read while no buffer is held
+	work    *work
+	hint    uint32    // where in the upstream pool to look first
+	now     time.Time // of the last byte that came from either side: what deadlines are reckoned from
+
+	readAlarm, writeAlarm upstream.Alarm
+}
+
+// States of a connection, so that a shutdown ends an idle one at once and a
+// busy one after its request.
+const (
+	busy int32 = iota
+	idle
+	draining  // busy, and to be closed after the request
+	lingering // the last answer has been sent
+	severed   // to be closed now
+)
+
+// drain is called by the registry, from another goroutine.
+func (c *conn) drain() {
+	for {
+		switch state := c.state.Load(); state {
+		case busy:
+			if c.state.CompareAndSwap(busy, draining) {
+				return
+			}
+		case idle:
+			if c.state.CompareAndSwap(idle, draining) {
+				_ = c.socket.SetReadDeadline(past)
+				return
+			}
+		default:
+			return
+		}
+	}
+}
+
+// sever ends the connection whatever it is doing, and reports whether a request
+// was in flight. It is called by the registry, from another goroutine.
+func (c *conn) sever() bool {
+	state := c.state.Swap(severed)
+	c.socket.Close()
+	if up := c.up.Load(); up != nil {
+		up.Close()
+	}
+	return state != lingering
+}
+
+// serve relays requests until one side has had enough.
+func (c *conn) serve() {
+	defer c.server.conns.remove(c)
+	defer c.dropWork()
+	c.now = time.Now()
+	for c.await() {
+		switch c.relay() {
+		case keep:
+		case closeAfter:
+			c.linger()
+			return
+		case cut:
+			c.socket.Close()
+			return
+		}
+	}
+	c.tls.Close()
+}
+
+// ending says what becomes of a connection after a request.
+type ending uint8
+
+const (
+	keep       ending = iota
+	closeAfter        // the answer is whole, and the last one
+	cut               // the answer is not whole: no close_notify, so that the client can tell
+)
+
+// await blocks until the first byte of a request is there; it reports false
+// when none will come.
+func (c *conn) await() bool {
+	if c.work != nil {
+		if len(c.work.client.Buffered()) > 0 {
+			return true // pipelined
+		}
+		c.dropWork()
+	}
+	if !c.state.CompareAndSwap(busy, idle) {
+		return false
+	}
+	if !c.readFirst() {
+		return false
+	}
+	// A shutdown that came while we waited has set a deadline in the past; the
+	// request that came first is served all the same.
+	if !c.state.CompareAndSwap(idle, busy) {
+		c.readAlarm.Forget()
+	}
+	c.work = c.server.works.Get().(*work)
+	c.work.lend(c)
+	return true
+}
+
+// readFirst waits for one byte, for MTLS_IDLE_TIMEOUT in all. It waits in spans
+// of the head's timeout, so that on a busy connection one deadline serves both.
+func (c *conn) readFirst() bool {
+	config := c.server.config
+	start := c.now
+	span := min(config.HeaderTimeout.Duration, config.IdleTimeout.Duration)
+	for {
+		left := config.IdleTimeout.Duration - c.now.Sub(start)
+		if left <= 0 {
+			return false
+		}
+		c.waitRead(c.now, min(span, left))
+		if c.leaving() {
+			return false // looked at after the deadline is set: a shutdown sets its own after this
+		}
+		n, err := c.tls.Read(c.first[:])
+		c.now = time.Now()
+		if n > 0 {
+			return true
+		}
+		if !errors.Is(err, os.ErrDeadlineExceeded) {
+			return false
+		}
+	}
+}
+
+// waitRead sets the deadline for reading from the client.
+func (c *conn) waitRead(now time.Time, timeout time.Duration) {
+	if deadline, move := c.readAlarm.Due(now, timeout); move {
+		_ = c.socket.SetReadDeadline(deadline)
+	}
+}
+
+// waitWrite sets the deadline for writing to the client.
+func (c *conn) waitWrite() {
+	if deadline, move := c.writeAlarm.Due(c.now, c.server.config.SendTimeout.Duration); move {
+		_ = c.socket.SetWriteDeadline(deadline)
+	}
+}
+
+func (c *conn) dropWork() {
+	if c.work != nil {
+		c.work.reclaim()
+		c.server.works.Put(c.work)
+		c.work = nil
+	}
+}
+
+// leaving reports whether the answer must tell the client to close.
+func (c *conn) leaving() bool { return c.state.Load() >= draining }
+
+// lingerTime and lingerBytes bound the wait for a client that is still sending
+// after its answer.
+const (
+	lingerTime  = 2 * time.Second
+	lingerBytes = 256 << 10
+)
+
+// linger ends the write side and reads on for a while. Closing at once would
+// make the kernel answer whatever the client has sent or still sends with a
+// reset, which throws away what the client has not read yet of our answer.
+func (c *conn) linger() {
+	if c.state.Swap(lingering) == severed {
+		c.state.Store(severed)
+	}
+	_ = c.socket.SetWriteDeadline(time.Now().Add(lingerTime))
+	_ = c.tls.CloseWrite()
+	lingerSocket(c.socket)
+}
+
+func lingerSocket(socket net.Conn) {
+	defer socket.Close()
+	if half, ok := socket.(interface{ CloseWrite() error }); !ok || half.CloseWrite() != nil {
+		return
+	}
+	_ = socket.SetReadDeadline(time.Now().Add(lingerTime))
+	scratch := make([]byte, 4<<10)
+	for left := lingerBytes; left > 0; {
+		n, err := socket.Read(scratch)
+		if err != nil {
+			return
+		}
+		left -= n
+	}
+}

@@ -1,0 +1,19 @@
+// Package proxy is the sidecar: it accepts TLS connections, judges the client
+// certificate of each, and relays their requests to one plain-HTTP application
+// together with what it found.
+//
+// It decides what may be set (config.go, values.go, environment.go), whether a
+// verdict admits a request under the configured mode (judge.go), whether a TLS
+// session may stand in for a full handshake (session.go), which bytes go on
+// (request.go, answer.go) and when a connection ends, and how (conn.go).
+//
+// A request passes through handshake.go, conn.go, relay.go, judge.go,
+// request.go, exchange.go, upload.go and answer.go, in that order. It refuses
+// what is ambiguous instead of repairing it: page.go has every answer of our
+// own.
+//
+// Whether a certificate is believed is package trust's decision, what a
+// well-formed message is package http1's, what the application is told and what
+// a client may not tell it package headers', which connection to the
+// application is used package upstream's.
+package proxy

@@ -1,0 +1,162 @@
+package proxy
+
+import (
+	"errors"
+	"fmt"
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/caarlos0/env/v11"
+)
+
+const prefix = "MTLS_"
+
+// Fault is one variable that cannot be used as it is set.
+type Fault struct {
+	Variable, Value, Problem string
+}
+
+// String names the variable, the value and the remedy.
+func (f Fault) String() string {
+	if f.Value == "" {
+		return f.Variable + " " + f.Problem
+	}
+	return fmt.Sprintf("%s=%q %s", f.Variable, f.Value, f.Problem)
+}
+
+// ConfigError is every fault of a configuration at once, sorted by variable.
+type ConfigError struct{ Faults []Fault }
+
+// Error lists the faults, one a line.
+func (e *ConfigError) Error() string {
+	lines := make([]string, len(e.Faults))
+	for i, f := range e.Faults {
+		lines[i] = "  " + f.String()
+	}
+	noun := "1 variable is"
+	if len(e.Faults) != 1 {
+		noun = fmt.Sprintf("%d variables are", len(e.Faults))
+	}
+	return fmt.Sprintf("the configuration cannot be used, %s wrong:\n%s", noun, strings.Join(lines, "\n"))
+}
+
+// serviceLink matches what Kubernetes injects for a Service named mtls or
+// mtls-anything: MTLS_PORT, MTLS_SERVICE_HOST, MTLS_PORT_8443_TCP_ADDR, …
+var serviceLink = regexp.MustCompile(
+	`_(SERVICE_HOST|SERVICE_PORT(_[A-Z0-9_]+)?|PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)$`)
+
+// Environment reads a Config from environment entries (os.Environ's form).
+// Names outside MTLS_ are not looked at. The error is a *ConfigError.
+func Environment(environ []string) (*Config, error) {
+	set := map[string]string{}
+	var faults []Fault
+	known := variables()
+	for _, entry := range environ {
+		name, value, _ := strings.Cut(entry, "=")
+		if !strings.HasPrefix(name, prefix) || value == "" {
+			continue
+		}
+		switch {
+		case slices.ContainsFunc(known, func(v Variable) bool { return v.Name == name }):
+			set[name] = value
+		case serviceLink.MatchString(name):
+		default:
+			faults = append(faults, Fault{name, "", fmt.Sprintf(
+				"is not a variable of this program; the nearest one is %s", nearest(name, known))})
+		}
+	}
+	config := &Config{}
+	err := env.ParseWithOptions(config, env.Options{Environment: set})
+	faults = append(faults, parseFaults(err, set)...)
+	if err == nil {
+		faults = append(faults, config.validate()...)
+	}
+	if len(faults) > 0 {
+		slices.SortStableFunc(faults, func(a, b Fault) int { return strings.Compare(a.Variable, b.Variable) })
+		return nil, &ConfigError{faults}
+	}
+	return config, nil
+}
+
+// parseFaults turns the library's errors, which name the Go field, into faults
+// that name the variable.
+func parseFaults(err error, set map[string]string) []Fault {
+	var aggregate env.AggregateError
+	if !errors.As(err, &aggregate) {
+		if err != nil {
+			return []Fault{{prefix + "*", "", err.Error()}}
+		}
+		return nil
+	}
+	var faults []Fault
+	for _, e := range aggregate.Errors {
+		var parse env.ParseError
+		if !errors.As(e, &parse) {
+			faults = append(faults, Fault{prefix + "*", "", e.Error()})
+			continue
+		}
+		field, _ := reflect.TypeFor[Config]().FieldByName(parse.Name)
+		name := field.Tag.Get("env")
+		faults = append(faults, Fault{name, set[name], parse.Err.Error()})
+	}
+	return faults
+}
+
+// Variable is a name and a default, as the README lists them.
+type Variable struct{ Name, Default string }
+
+// Variables lists every variable in the order of Config.
+func Variables() []Variable { return variables() }
+
+func variables() []Variable {
+	fields := reflect.VisibleFields(reflect.TypeFor[Config]())
+	var list []Variable
+	for _, f := range fields {
+		if name := f.Tag.Get("env"); name != "" {
+			list = append(list, Variable{name, f.Tag.Get("envDefault")})
+		}
+	}
+	return list
+}
+
+// nearest is the known name with the smallest edit distance.
+func nearest(name string, known []Variable) string {
+	best, least := "", 1<<30
+	for _, v := range known {
+		if d := editDistance(name, v.Name); d < least {
+			best, least = v.Name, d
+		}
+	}
+	return best
+}
+
+// editDistance is Levenshtein's, by the two-row method.
+func editDistance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := diagonal
+			if a[i] != b[j] {
+				cost = 1 + min(diagonal, row[j], row[j+1])
+			}
+			diagonal, row[j+1] = row[j+1], cost
+		}
+	}
+	return row[len(b)]
+}
+
+// faultFromText splits an error that begins with its variable's name.
+func faultFromText(text string) Fault {
+	name, problem, _ := strings.Cut(text, " ")
+	if !strings.HasPrefix(name, prefix) {
+		return Fault{prefix + "*", "", text}
+	}
+	return Fault{strings.TrimSuffix(name, ":"), "", problem}
+}

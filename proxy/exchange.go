@@ -1,0 +1,249 @@
+package proxy
+
+import (
+	"errors"
+	"io"
+	"net"
+	"os"
+	"time"
+
+	"go.uber.org/zap"
+
+	"mtls-sidecar/proxy/http1"
+	"mtls-sidecar/proxy/upstream"
+)
+
+// exchange sends the request whose head is in out, and relays the answer.
+func (c *conn) exchange() ending {
+	whole, err := c.gather()
+	if err != nil {
+		return c.refuseBody(err)
+	}
+	up := c.server.pool.Get(c.hint, c.now)
+	for {
+		if up == nil {
+			up, err = c.server.dial()
+			c.now = time.Now()
+			if err != nil {
+				return c.upstreamFailed("connecting to the application", err, upstreamDown)
+			}
+		}
+		end, again := c.attempt(up, whole)
+		c.up.Store(nil)
+		if !again {
+			return end
+		}
+		up = nil // a fresh one: others in the pool may be as stale
+	}
+}
+
+// gather adds to out as much of the body as has already arrived, so that a
+// small request is one write. It reports whether that was all of it.
+func (c *conn) gather() (whole bool, err error) {
+	w := c.work
+	chunked := w.request.Framing == http1.Chunked
+	for w.upBody.Ready() && (len(w.out) < bufferSize/2 || w.upBody.Done()) {
+		piece, err := w.upBody.Next()
+		if err == io.EOF {
+			if chunked {
+				w.out = c.appendTrailers(w.out, w.upBody.Trailer(), w.request.Nominated)
+			}
+			return true, nil
+		}
+		if err != nil {
+			return false, err
+		}
+		if w.sent += int64(len(piece)); c.tooLarge(w.sent) {
+			return false, errBodyTooLarge
+		}
+		w.out = appendPiece(w.out, piece, chunked)
+	}
+	return w.request.Framing == http1.NoBody, nil
+}
+
+// attempt has one connection try the exchange. It reports again when nothing of
+// an answer was seen and the request may be sent once more: on a kept
+// connection that the application was closing (RFC 9112 §9.3.1), with no byte
+// written or a request that may be repeated.
+func (c *conn) attempt(up *upstream.Conn, whole bool) (end ending, again bool) {
+	w := c.work
+	timeout := c.server.config.UpstreamTimeout.Duration
+	c.up.Store(up)
+	if c.state.Load() == severed {
+		up.Close() // sever looked for it before it was there
+	}
+	x := &w.answer
+	*x = answerSource{conn: c, up: up, timeout: timeout}
+	up.Reader.Reset(x, w.answerIn[:])
+	x.waitWrite(c.now)
+	written, err := up.Write(w.out)
+	if err != nil {
+		up.Close()
+		if up.Reused() && (written == 0 || w.safe) {
+			return keep, true
+		}
+		return c.upstreamFailed("sending the request to the application", err, upstreamBroken), false
+	}
+	if !whole {
+		x.upload = c.startUpload(up)
+	}
+	head, err := c.readAnswerHead(up)
+	if err != nil {
+		stale := len(up.Reader.Buffered()) == 0 && up.Reused() && w.safe && !errors.Is(err, os.ErrDeadlineExceeded)
+		up.Close()
+		if stale {
+			return keep, true
+		}
+		return c.answerFailed(x.upload, err), false
+	}
+	return c.finish(up, c.relayAnswer(up, head)), false
+}
+
+// readAnswerHead reads and parses heads until a final one, passing interim
+// answers on.
+func (c *conn) readAnswerHead(up *upstream.Conn) (*http1.Response, error) {
+	w := c.work
+	for {
+		head, err := c.fillAnswerHead(&up.Reader)
+		if err != nil {
+			return nil, err
+		}
+		r := &w.response
+		if err := r.Parse(head, requestMethod(w.isHead), c.server.limits()); err != nil {
+			return nil, err
+		}
+		if r.Status >= 200 {
+			up.Reader.Advance(len(head))
+			return r, nil
+		}
+		if r.Status == 101 {
+			return nil, errUnaskedUpgrade
+		}
+		if !w.oldHTTP && (r.Status != 100 || w.asked) {
+			// Interim answers are for HTTP/1.1 clients, and 100 for those that
+			// asked (RFC 9110 §15.2).
+			if err := c.sendInterim(r); err != nil {
+				return nil, err
+			}
+		}
+		w.safe = false // the application has begun to answer
+		up.Reader.Advance(len(head))
+	}
+}
+
+var errUnaskedUpgrade = errors.New("the application switched protocols unasked")
+
+func (c *conn) sendInterim(r *http1.Response) error {
+	w := c.work
+	w.out = c.appendAnswerHead(w.out[:0], r, answerFraming{})
+	if err := c.flush(); err != nil {
+		return &clientError{err}
+	}
+	return nil
+}
+
+func (c *conn) fillAnswerHead(reader *http1.Reader) ([]byte, error) {
+	limit := int(c.server.config.MaxHeaderBytes)
+	scanned := 0
+	for {
+		buffered := reader.Buffered()
+		n, err := http1.HeadEnd(buffered, scanned)
+		if err != nil {
+			return nil, err
+		}
+		if n > 0 {
+			return buffered[:n], nil
+		}
+		if scanned = len(buffered); scanned > limit {
+			return nil, http1.ErrHeadTooLarge
+		}
+		if err = reader.Fill(); errors.Is(err, http1.ErrFull) {
+			reader.Grow(make([]byte, limit+bufferSize))
+		} else if err != nil {
+			return nil, err
+		}
+	}
+}
+
+func requestMethod(isHead bool) []byte {
+	if isHead {
+		return methodHEAD
+	}
+	return methodGET
+}
+
+var methodHEAD, methodGET = []byte("HEAD"), []byte("GET")
+
+// finish settles both connections after an answer: the application's is kept
+// only when nothing can follow on it, the client's when the answer was whole.
+func (c *conn) finish(up *upstream.Conn, end ending) ending {
+	w := c.work
+	complete := true
+	if u := w.answer.upload; u != nil {
+		complete = u.settle(end)
+		if !complete && end != cut {
+			end = closeAfter
+		}
+	}
+	if end != cut && complete && w.response.KeepAlive && len(up.Reader.Buffered()) == 0 {
+		up.Reader.Reset(nil, nil)
+		c.up.Store(nil) // before somebody else has it
+		c.server.pool.Put(up, c.hint, c.now, w.response.KeepAliveTimeout)
+	} else {
+		up.Close()
+	}
+	w.answer = answerSource{}
+	return end
+}
+
+// answerFailed tells the client why there is no answer.
+func (c *conn) answerFailed(u *upload, err error) ending {
+	var gone *clientError
+	if u != nil {
+		clients := u.failed.Load() // before settle makes it fail
+		u.settle(cut)
+		if clients {
+			return c.refuseBody(u.fault)
+		}
+	}
+	switch {
+	case errors.As(err, &gone):
+		return cut
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return c.upstreamFailed("waiting for the application's answer", err, upstreamSlow)
+	default:
+		return c.upstreamFailed("reading the application's answer", err, upstreamBroken)
+	}
+}
+
+func (c *conn) upstreamFailed(doing string, err error, page *refusal) ending {
+	var timeout net.Error
+	if errors.As(err, &timeout) && timeout.Timeout() {
+		page = upstreamSlow
+	}
+	c.server.log.Warn(doing+" failed", zap.String("remote", c.remote),
+		zap.Int("status", page.status), zap.String("reason", page.reason), zap.Error(err))
+	return c.refuse(page)
+}
+
+// refuseBody answers a body that could not be read or is too large.
+func (c *conn) refuseBody(err error) ending {
+	var broken *http1.Error
+	switch {
+	case errors.Is(err, errBodyTooLarge):
+		return c.refuse(bodyTooLarge)
+	case errors.As(err, &broken):
+		c.server.log.Info("request refused", zap.String("remote", c.remote),
+			zap.Int("status", broken.Status), zap.String("reason", "bad_request"), zap.String("detail", broken.Text))
+		return c.refuse(badRequest(broken))
+	default:
+		c.server.log.Debug("request body not read", zap.String("remote", c.remote), zap.Error(err))
+		return cut
+	}
+}
+
+// clientError is a failure to write to the client.
+type clientError struct{ err error }
+
+func (e *clientError) Error() string { return "writing to the client: " + e.err.Error() }
+func (e *clientError) Unwrap() error { return e.err }

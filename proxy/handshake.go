@@ -1,0 +1,136 @@
+package proxy
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"io"
+	"net"
+	"os"
+	"syscall"
+	"time"
+
+	"go.uber.org/zap"
+)
+
+// newTLSConfig makes the configuration that every connection's is a copy of.
+func newTLSConfig(config *Config, material *Material) *tls.Config {
+	c := &tls.Config{
+		Certificates: material.Certificates,
+		MinVersion:   uint16(config.MinTLS),
+		NextProtos:   []string{"http/1.1"},
+		ClientAuth:   clientAuth(config),
+		// Records of one size: the answers are written in records already, and
+		// the sidecar sits next to its clients' last hop.
+		DynamicRecordSizingDisabled: true,
+	}
+	if len(material.Hints) > 0 {
+		// The pool is never verified against: crypto/tls takes the names of the
+		// CertificateRequest from it, in the order of addition.
+		c.ClientCAs = x509.NewCertPool()
+		for _, subject := range material.Hints {
+			c.ClientCAs.AddCert(&x509.Certificate{Raw: subject, RawSubject: subject})
+		}
+	}
+	return c
+}
+
+// clientAuth never lets crypto/tls judge a certificate: it only asks for one.
+func clientAuth(config *Config) tls.ClientAuthType {
+	switch {
+	case config.VerifyClient == VerifyOff:
+		return tls.NoClientCert
+	case config.VerifyClient == VerifyOn && config.RejectWith == RejectAlert:
+		return tls.RequireAnyClientCert // gives the alert certificate_required
+	default:
+		return tls.RequestClientCert
+	}
+}
+
+// handshake runs on a goroutine of its own and hands the finished connection to
+// a fresh one: the deep stack of a handshake would otherwise be kept for as
+// long as the connection lives.
+func (s *Server) handshake(socket net.Conn) {
+	c := &conn{server: s, socket: socket, remote: remoteIP(socket)}
+	c.session.server = s
+	if ok, news := s.conns.add(c); !ok {
+		if news {
+			s.log.Warn("turning connections away: MTLS_MAX_CONNECTIONS are open",
+				zap.String("remote", c.remote), zap.Int("max_connections", s.conns.limit))
+		}
+		socket.Close()
+		return
+	}
+	c.hint = s.accepted.Add(1)
+	_ = socket.SetDeadline(time.Now().Add(s.config.HandshakeTimeout.Duration))
+	c.tls = tls.Server(socket, c.session.config())
+	if err := c.tls.Handshake(); err != nil {
+		s.handshakeFailed(c, err)
+		socket.Close()
+		s.conns.remove(c)
+		return
+	}
+	_ = socket.SetDeadline(time.Time{})
+	go c.serve()
+}
+
+// handshakeFailed logs a failure by its kind. What never spoke TLS (a TCP
+// probe, a port scan) is worth a debug line only.
+func (s *Server) handshakeFailed(c *conn, err error) {
+	var header tls.RecordHeaderError
+	var refused *refusedError
+	var alert *net.OpError
+	remote := zap.String("remote", c.remote)
+	switch {
+	case errors.As(err, &header) && looksLikeHTTP(header.RecordHeader[:]):
+		s.log.Info("plain HTTP on the TLS port", remote)
+		c.answerPlainHTTP()
+	case errors.As(err, &refused):
+		// No subject: the client has not proved that the certificate is its own.
+		s.log.Info("refused in the handshake", remote,
+			zap.String("reason", refused.verdict.Reason.String()),
+			zap.String("detail", refused.verdict.Reason.Text()))
+	case err.Error() == errNoCertificateSent && s.tls.Load().ClientAuth == tls.RequireAnyClientCert:
+		s.log.Info("refused in the handshake", remote, zap.String("reason", noCertificate.reason))
+	case !c.session.hello && (gone(err) || errors.Is(err, os.ErrDeadlineExceeded) || errors.As(err, &header)):
+		s.log.Debug("closed before a TLS handshake began", remote, zap.Error(err))
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		s.log.Info("handshake not finished within MTLS_HANDSHAKE_TIMEOUT", remote)
+	case errors.As(err, &alert) && alert.Op == "remote error":
+		s.log.Info("the client ended the handshake", remote, zap.String("reason", "alert"), zap.Error(err))
+	default:
+		s.log.Info("handshake failed", remote, zap.String("reason", "handshake"), zap.Error(err))
+	}
+}
+
+// errNoCertificateSent is crypto/tls's error where RequireAnyClientCert is not
+// met. It has no type; a test watches over the text.
+const errNoCertificateSent = "tls: client didn't provide a certificate"
+
+// gone reports whether a peer closed or reset its connection.
+func gone(err error) bool {
+	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
+		errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
+}
+
+// looksLikeHTTP tells a request line's method from other bytes that are not TLS.
+func looksLikeHTTP(start []byte) bool {
+	for _, b := range start {
+		switch {
+		case b >= 'A' && b <= 'Z', b >= 'a' && b <= 'z':
+		case b == ' ' || b == '/' || b == '*':
+			return true
+		default:
+			return false
+		}
+	}
+	return true
+}
+
+// remoteIP is the peer's address without its port, as nginx's $remote_addr.
+func remoteIP(socket net.Conn) string {
+	if tcp, ok := socket.RemoteAddr().(*net.TCPAddr); ok {
+		return tcp.AddrPort().Addr().Unmap().WithZone("").String()
+	}
+	return socket.RemoteAddr().String()
+}

@@ -1,0 +1,68 @@
+package proxy
+
+import (
+	"crypto/x509"
+	"fmt"
+	"math/big"
+	"time"
+
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+
+	"mtls-sidecar/headers"
+)
+
+// Log rules. One JSON object a line on standard error, nothing sampled: every
+// refusal is there. Info is for what an operator asks about (who was refused
+// and why, start, stop), debug for what happens all day (probes, clients that
+// go away). Never a header's value, never a body, never a key.
+
+// NewLogger makes the logger that a configuration asks for.
+func NewLogger(config *Config) (*zap.Logger, error) {
+	c := zap.NewProductionConfig()
+	c.Level = zap.NewAtomicLevelAt(config.LogLevel.Level)
+	c.Sampling = nil
+	c.DisableCaller = true
+	c.DisableStacktrace = true
+	c.Encoding = string(config.LogFormat)
+	c.EncoderConfig.TimeKey = "time"
+	c.EncoderConfig.EncodeTime = func(t time.Time, enc zapcore.PrimitiveArrayEncoder) {
+		enc.AppendString(t.UTC().Format(time.RFC3339Nano))
+	}
+	logger, err := c.Build()
+	if err != nil {
+		return nil, fmt.Errorf("opening the log: %w", err)
+	}
+	return logger, nil
+}
+
+// certificateFields identify a certificate as openssl x509 prints it.
+func certificateFields(c *x509.Certificate) []zap.Field {
+	return []zap.Field{
+		zap.String("subject", name(c.RawSubject, c.Subject.String)),
+		zap.String("issuer", name(c.RawIssuer, c.Issuer.String)),
+		zap.String("serial", serial(c.SerialNumber)),
+		zap.Time("not_after", c.NotAfter.UTC()),
+	}
+}
+
+// serial is two upper-case hexadecimal digits a byte, as openssl x509 -serial and
+// nginx's $ssl_client_serial print it.
+func serial(n *big.Int) string {
+	if n.Sign() == 0 {
+		return "00"
+	}
+	digits := fmt.Sprintf("%X", n.Bytes())
+	if n.Sign() < 0 {
+		return "-" + digits
+	}
+	return digits
+}
+
+// name is a DN as the application would see it.
+func name(raw []byte, fallback func() string) string {
+	if dn, err := headers.DN(raw); err == nil {
+		return dn
+	}
+	return fallback()
+}

@@ -1,0 +1,133 @@
+package proxy
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"time"
+
+	"mtls-sidecar/proxy/trust"
+)
+
+// Material is what the files of a configuration hold, read and checked.
+type Material struct {
+	Certificates []tls.Certificate   // the server's, in the order of MTLS_CERT_FILE
+	CAs          []*x509.Certificate // the clients' authorities, in file order
+	Hints        [][]byte            // DER subjects offered to clients
+	Warnings     []string            // what works but should not stay as it is
+}
+
+// maxHintBytes is the size of the CA names offered to clients above which they
+// are left out: many clients stumble there, and crypto/tls fails at 64 KiB.
+const maxHintBytes = 16 << 10
+
+// Load reads every file that a configuration names. All faults are reported at
+// once, each with its variable and path.
+func Load(config *Config) (*Material, error) {
+	m := &Material{}
+	err := errors.Join(m.loadCertificates(config), m.loadCAs(config))
+	if err != nil {
+		return nil, err
+	}
+	return m, nil
+}
+
+func (m *Material) loadCertificates(config *Config) error {
+	var faults []error
+	passphrases, unread := readPassphrases(config.KeyPassphraseFile)
+	if unread != nil {
+		faults = append(faults, unread)
+	}
+	for i, certFile := range config.CertFile {
+		certificate, err := readServerCertificate(certFile, config.KeyFile[i], passphrases)
+		if err == nil {
+			err = strongEnough(certificate.Leaf, certFile, int(config.MinRSABits))
+		}
+		for _, fault := range parts(err) {
+			if unread == nil || !errors.Is(fault, errEncrypted) { // else it is said already
+				faults = append(faults, fault)
+			}
+		}
+		if err == nil {
+			m.Certificates = append(m.Certificates, certificate)
+			m.warnDates(certificate.Leaf, certFile, time.Now())
+		}
+	}
+	return errors.Join(faults...)
+}
+
+// warnDates tells of a server certificate that clients will refuse. The sidecar
+// starts all the same.
+func (m *Material) warnDates(leaf *x509.Certificate, path string, now time.Time) {
+	switch {
+	case now.After(leaf.NotAfter):
+		m.Warnings = append(m.Warnings, fmt.Sprintf(
+			"MTLS_CERT_FILE: %s: the certificate has expired on %s; clients will refuse it, so renew it", path, leaf.NotAfter.UTC().Format(time.DateOnly)))
+	case now.Before(leaf.NotBefore):
+		m.Warnings = append(m.Warnings, fmt.Sprintf(
+			"MTLS_CERT_FILE: %s: the certificate is not valid before %s; look at this machine's clock, or wait", path, leaf.NotBefore.UTC().Format(time.RFC3339)))
+	}
+}
+
+// strongEnough refuses a server key that clients of today refuse as well.
+func strongEnough(leaf *x509.Certificate, path string, minRSABits int) error {
+	if kind, bits := keyStrength(leaf.PublicKey); kind == "RSA" && bits < minRSABits {
+		return fmt.Errorf("MTLS_CERT_FILE: %s: its RSA key has %d bits, too small for MTLS_MIN_RSA_BITS=%d; make a new key of 2048 bits or more", path, bits, minRSABits)
+	}
+	return nil
+}
+
+func (m *Material) loadCAs(config *Config) error {
+	if config.VerifyClient == VerifyOff {
+		return nil
+	}
+	cas, warnings, err := trust.ReadCAs(config.ClientCAFile)
+	err = naming("MTLS_CLIENT_CA_FILE", err)
+	m.CAs, m.Warnings = cas, append(m.Warnings, warnings...)
+	hinted := cas
+	switch config.CAHints {
+	case "on":
+	case "off":
+		return err
+	default:
+		var unread error
+		hinted, warnings, unread = trust.ReadCAs([]string{config.CAHints})
+		m.Warnings = append(m.Warnings, warnings...)
+		err = errors.Join(err, naming("MTLS_CA_HINTS (on, off or a PEM file)", unread))
+	}
+	if err != nil {
+		return err
+	}
+	m.Hints = trust.Hints(hinted)
+	size := 0
+	for _, name := range m.Hints {
+		size += len(name) + 2
+	}
+	if size > maxHintBytes {
+		m.Hints = nil
+		m.Warnings = append(m.Warnings, fmt.Sprintf(
+			"the %d CA names take %d bytes in every handshake, so none is offered to clients; list those that clients need in a file and name it in MTLS_CA_HINTS, or set MTLS_CA_HINTS=off", len(hinted), size))
+	}
+	return nil
+}
+
+// naming puts a variable in front of each of the errors joined in err.
+func naming(variable string, err error) error {
+	var named []error
+	for _, part := range parts(err) {
+		named = append(named, fmt.Errorf("%s: %w", variable, part))
+	}
+	return errors.Join(named...)
+}
+
+// parts are the errors joined in err.
+func parts(err error) []error {
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		return joined.Unwrap()
+	}
+	if err == nil {
+		return nil
+	}
+	return []error{err}
+}

@@ -1,0 +1,106 @@
+package proxy
+
+import (
+	"net"
+	"sync"
+	"time"
+)
+
+// registry knows the open connections, so that a shutdown can reach them. It is
+// asked when a connection comes and goes, never by a request.
+type registry struct {
+	limit    int // most connections; 0: no limit
+	mu       sync.Mutex
+	conns    map[*conn]struct{}
+	listener net.Listener
+	full     bool // a connection was turned away since one last ended
+	draining bool
+	empty    chan struct{} // closed once draining and no connection is left
+}
+
+// serving remembers the listener, or closes it when shutdown came first.
+func (r *registry) serving(l net.Listener) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.draining {
+		l.Close()
+		return false
+	}
+	r.listener = l
+	return true
+}
+
+// add reports ok false when the connection must be closed at once, and news
+// when that is because the limit has been reached since a connection last ended.
+func (r *registry) add(c *conn) (ok, news bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.draining {
+		return false, false
+	}
+	if r.limit > 0 && len(r.conns) >= r.limit {
+		news = !r.full
+		r.full = true
+		return false, news
+	}
+	if r.conns == nil {
+		r.conns = map[*conn]struct{}{}
+	}
+	r.conns[c] = struct{}{}
+	return true, false
+}
+
+func (r *registry) remove(c *conn) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.conns, c)
+	r.full = false
+	r.signal()
+}
+
+// drain stops accepting and ends what is idle. Connections with a request in
+// flight end by themselves after it: they ask closing.
+func (r *registry) drain() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.draining {
+		return
+	}
+	r.draining = true
+	r.empty = make(chan struct{})
+	if r.listener != nil {
+		r.listener.Close()
+	}
+	for c := range r.conns {
+		c.drain()
+	}
+	r.signal()
+}
+
+// cut closes what is still open, without a clean end, and counts the requests
+// that were in flight.
+func (r *registry) cut() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	cut := 0
+	for c := range r.conns {
+		if c.sever() {
+			cut++
+		}
+	}
+	return cut
+}
+
+func (r *registry) signal() {
+	if !r.draining || len(r.conns) > 0 {
+		return
+	}
+	select {
+	case <-r.empty:
+	default:
+		close(r.empty)
+	}
+}
+
+// past is a deadline that wakes a blocked read at once.
+var past = time.Unix(1, 0)

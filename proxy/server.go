@@ -1,0 +1,146 @@
+package proxy
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"go.uber.org/zap"
+
+	"mtls-sidecar/headers"
+	"mtls-sidecar/proxy/trust"
+	"mtls-sidecar/proxy/upstream"
+)
+
+// Server is one sidecar: a TLS listener in front of one application.
+type Server struct {
+	config   *Config
+	log      *zap.Logger
+	clock    func() time.Time // stands in for the wall clock in tests; nil: time.Now
+	tls      atomic.Pointer[tls.Config]
+	store    trust.Store
+	chains   *trust.Chains
+	stripper *headers.Stripper
+	pool     *upstream.Pool
+	works    sync.Pool // of *work
+	conns    registry
+	accepted atomic.Uint32 // connections so far: spreads them over the upstream pool
+	seen     atomic.Bool   // the application's listening addresses have been looked at
+}
+
+// NewServer makes a server of checked configuration and loaded files.
+func NewServer(config *Config, material *Material, log *zap.Logger) (*Server, error) {
+	stripper, err := headers.NewStripper(headers.StripOptions{Strip: config.StripHeaders, Keep: config.KeepHeaders})
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{
+		config:   config,
+		log:      log,
+		chains:   trust.NewChains(),
+		stripper: stripper,
+		pool: upstream.NewPool(upstream.Config{
+			Network:        config.UpstreamURL.Network,
+			Address:        config.UpstreamURL.Address,
+			ConnectTimeout: config.UpstreamConnectTimeout.Duration,
+			IdleTimeout:    config.UpstreamIdleTimeout.Duration,
+		}),
+	}
+	s.works.New = func() any { return newWork() }
+	s.conns.limit = int(config.MaxConnections)
+	s.publish(material)
+	return s, nil
+}
+
+// wall is the time that certificates are judged by: now, unless a test says
+// otherwise.
+func (s *Server) wall(now time.Time) time.Time {
+	if s.clock != nil {
+		return s.clock()
+	}
+	return now
+}
+
+// publish makes the files' content what new connections and new requests go by.
+func (s *Server) publish(material *Material) {
+	s.store.Publish(trust.NewSnapshot(material.CAs, trust.Policy{
+		MaxDepth:   int(s.config.VerifyDepth),
+		MinRSABits: int(s.config.MinRSABits),
+	}))
+	s.tls.Store(newTLSConfig(s.config, material))
+}
+
+// Listen binds MTLS_LISTEN_ADDR.
+func (s *Server) Listen() (net.Listener, error) {
+	listener, err := net.Listen("tcp", string(s.config.ListenAddr))
+	if err != nil {
+		return nil, fmt.Errorf("MTLS_LISTEN_ADDR=%q: %w", s.config.ListenAddr, err)
+	}
+	return listener, nil
+}
+
+// Serve accepts until the listener is closed, which Shutdown does. It returns
+// nil then.
+func (s *Server) Serve(listener net.Listener) error {
+	if !s.conns.serving(listener) {
+		return nil
+	}
+	s.log.Info("listening", zap.String("addr", listener.Addr().String()),
+		zap.String("upstream", s.config.UpstreamURL.String()),
+		zap.String("verify_client", string(s.config.VerifyClient)))
+	var pause time.Duration
+	for {
+		socket, err := listener.Accept()
+		switch {
+		case err == nil:
+			pause = 0
+			go s.handshake(socket)
+		case errors.Is(err, net.ErrClosed):
+			return nil
+		default:
+			// Out of file descriptors, mostly: accepting again at once would
+			// burn a processor until some are free.
+			pause = min(max(2*pause, 5*time.Millisecond), time.Second)
+			s.log.Error("accepting a connection failed", zap.Error(err), zap.Duration("retry_in", pause))
+			time.Sleep(pause)
+		}
+	}
+}
+
+// dial connects to the application. The first time it looks at where the
+// application listens: at the sidecar's own start that may not have been to be
+// seen yet.
+func (s *Server) dial() (*upstream.Conn, error) {
+	up, err := s.pool.Dial(context.Background())
+	if err != nil || s.seen.Load() {
+		return up, err
+	}
+	warning, err := CheckExposed(s.config)
+	if err != nil {
+		up.Close()
+		return nil, err
+	}
+	if s.seen.CompareAndSwap(false, true) && warning != "" {
+		s.log.Warn(warning)
+	}
+	return up, nil
+}
+
+// Shutdown closes the listener and the idle connections, lets requests in
+// flight finish until ctx is done, then cuts them. It returns how many it cut.
+func (s *Server) Shutdown(ctx context.Context) int {
+	s.conns.drain()
+	select {
+	case <-s.conns.empty:
+	case <-ctx.Done():
+	}
+	cut := s.conns.cut()
+	<-s.conns.empty
+	s.pool.Close()
+	return cut
+}

@@ -1,0 +1,199 @@
+package proxy
+
+import (
+	"bytes"
+	"crypto/rand"
+	"crypto/tls"
+	"testing"
+
+	"mtls-sidecar/proxy/pki"
+)
+
+// sharesTicketsWith gives both servers one ticket key, as replicas have it.
+func (s *sidecar) sharesTicketsWith(t *testing.T, other *sidecar) {
+	t.Helper()
+	var key [32]byte
+	if _, err := rand.Read(key[:]); err != nil {
+		t.Fatal(err)
+	}
+	for _, one := range []*sidecar{s, other} {
+		one.tls.Load().SetSessionTicketKeys([][32]byte{key})
+	}
+}
+
+var nobody = expectation{200, "NONE", ""}
+
+// Node resumed such sessions as authorised (nodejs/node#35317).
+func TestASessionMadeWithoutACertificateNeverBecomesSuccess(t *testing.T) {
+	bothVersions(t, func(t *testing.T, version uint16) {
+		app := startBackend(t, answering(okAnswer))
+		s := startSidecar(t, app.url)
+		v := newVisitor(version, nil)
+		v.visits(t, s, app, nobody, false)
+		v.certificate = issue(t, pki.Options{})
+		v.visits(t, s, app, nobody, true)
+		v.visits(t, s, app, nobody, true)
+		v.sessions = &tickets{}
+		v.visits(t, s, app, believed, false)
+	})
+}
+
+func TestASessionWithoutACertificateIsNotResumedWhereOneIsRequired(t *testing.T) {
+	bothVersions(t, func(t *testing.T, version uint16) {
+		app := startBackend(t, answering(okAnswer))
+		s := startSidecar(t, app.url, "MTLS_VERIFY_CLIENT=on")
+		v := newVisitor(version, nil)
+		v.visits(t, s, app, expectation{status: 400}, false)
+		v.visits(t, s, app, expectation{status: 400}, false)
+		v.certificate = issue(t, pki.Options{})
+		v.visits(t, s, app, believed, false)
+		v.visits(t, s, app, believed, true)
+	})
+}
+
+func TestASessionOfAServerThatAllowsNoneIsNotResumedByOneThatRequires(t *testing.T) {
+	bothVersions(t, func(t *testing.T, version uint16) {
+		app := startBackend(t, answering(okAnswer))
+		optional := startSidecar(t, app.url)
+		for _, rejectWith := range []string{"page", "alert"} {
+			strict := startSidecar(t, app.url, "MTLS_VERIFY_CLIENT=on", "MTLS_REJECT_WITH="+rejectWith)
+			optional.sharesTicketsWith(t, strict)
+			v := newVisitor(version, nil)
+			v.visits(t, optional, app, nobody, false)
+			v.certificate = issue(t, pki.Options{})
+			v.visits(t, strict, app, believed, false)
+		}
+	})
+}
+
+func TestAChainThatThisProcessHasNotJudgedIsJudgedInAFullHandshake(t *testing.T) {
+	bothVersions(t, func(t *testing.T, version uint16) {
+		app := startBackend(t, answering(okAnswer))
+		first, second := startSidecar(t, app.url), startSidecar(t, app.url)
+		first.sharesTicketsWith(t, second)
+		v := newVisitor(version, issue(t, pki.Options{}))
+		v.visits(t, first, app, believed, false)
+		v.visits(t, second, app, believed, false)
+		v.visits(t, first, app, believed, true) // which has judged the chain, and can open the other's ticket
+	})
+}
+
+func TestATicketOfAnotherServerLeadsToAFullHandshake(t *testing.T) {
+	bothVersions(t, func(t *testing.T, version uint16) {
+		app := startBackend(t, answering(okAnswer))
+		first, second := startSidecar(t, app.url), startSidecar(t, app.url)
+		v := newVisitor(version, issue(t, pki.Options{}))
+		v.visits(t, second, app, believed, false)
+		v.visits(t, first, app, believed, false)
+		v.visits(t, second, app, believed, false)
+	})
+}
+
+func TestAForgedTicketLeadsToAFullHandshakeNotToAnError(t *testing.T) {
+	forgeries := map[string]func([]byte) []byte{
+		"one bit changed": func(ticket []byte) []byte {
+			ticket = bytes.Clone(ticket)
+			ticket[len(ticket)/2] ^= 1
+			return ticket
+		},
+		"cut short":  func(ticket []byte) []byte { return ticket[:len(ticket)-1] },
+		"one byte":   func([]byte) []byte { return []byte{1} },
+		"zeros":      func(ticket []byte) []byte { return make([]byte, len(ticket)) },
+		"very large": func([]byte) []byte { return bytes.Repeat([]byte{0xff}, 8<<10) },
+	}
+	bothVersions(t, func(t *testing.T, version uint16) {
+		app := startBackend(t, answering(okAnswer))
+		s := startSidecar(t, app.url)
+		v := newVisitor(version, issue(t, pki.Options{}))
+		v.visits(t, s, app, believed, false)
+		for name, forge := range forgeries {
+			t.Run(name, func(t *testing.T) {
+				v.sessions.forge = forge
+				v.visits(t, s, app, believed, false)
+				v.sessions.forge = nil
+				v.visits(t, s, app, believed, true)
+			})
+		}
+	})
+}
+
+// stripped is a ticket sealed with the server's own key but without our stamp:
+// what another program with the same ticket keys would make.
+func TestATicketWithoutOurStampLeadsToAFullHandshake(t *testing.T) {
+	bothVersions(t, func(t *testing.T, version uint16) {
+		app := startBackend(t, answering(okAnswer))
+		s := startSidecar(t, app.url)
+		v := newVisitor(version, issue(t, pki.Options{}))
+		v.visits(t, s, app, believed, false)
+		for name, stamps := range map[string][][]byte{
+			"none":            nil,
+			"another version": {make([]byte, stampSize)},
+			"too short":       {{stampVersion}},
+			"somebody else's": {[]byte("another program's"), {}},
+		} {
+			t.Run(name, func(t *testing.T) {
+				v.sessions.forge = func(ticket []byte) []byte {
+					config := s.tls.Load()
+					state, err := config.DecryptTicket(ticket, tls.ConnectionState{})
+					if err != nil || state == nil {
+						t.Fatalf("the server's own ticket does not open: %v", err)
+					}
+					state.Extra = stamps
+					sealed, err := config.EncryptTicket(tls.ConnectionState{}, state)
+					if err != nil {
+						t.Fatal(err)
+					}
+					return sealed
+				}
+				v.visits(t, s, app, believed, false)
+				v.sessions.forge = nil
+				v.visits(t, s, app, believed, true)
+			})
+		}
+	})
+}
+
+// The stamp says which chain was judged; a ticket whose certificates are
+// others' must not profit by it. Only a holder of the ticket key could make
+// one, and the judgement of the connection goes by the certificates.
+func TestAStampOfAnotherChainGivesNoBelief(t *testing.T) {
+	bothVersions(t, func(t *testing.T, version uint16) {
+		app := startBackend(t, answering(okAnswer))
+		s := startSidecar(t, app.url)
+		good := newVisitor(version, issue(t, pki.Options{}))
+		good.visits(t, s, app, believed, false)
+		state := opened(t, s, good.sessions)
+		stranger, err := pki.SelfSigned(pki.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		bad := newVisitor(version, &stranger)
+		bad.visits(t, s, app, expectation{status: 400}, false)
+		bad.sessions.forge = func([]byte) []byte {
+			forged := opened(t, s, bad.sessions)
+			forged.Extra = state.Extra
+			sealed, err := s.tls.Load().EncryptTicket(tls.ConnectionState{}, forged)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return sealed
+		}
+		c := s.dialWith(t, bad.config())
+		c.asks(app, expectation{status: 400})
+	})
+}
+
+// opened is the server's side of the ticket that a client holds. It must not be
+// called with the tickets' lock held by another.
+func opened(t *testing.T, s *sidecar, k *tickets) *tls.SessionState {
+	t.Helper()
+	ticket, _, err := k.latest.ResumptionState()
+	if err != nil {
+		t.Fatal(err)
+	}
+	state, err := s.tls.Load().DecryptTicket(ticket, tls.ConnectionState{})
+	if err != nil || state == nil {
+		t.Fatalf("the server's own ticket does not open: %v", err)
+	}
+	return state
+}

@@ -1,0 +1,171 @@
+package proxy
+
+import (
+	"errors"
+	"io"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"mtls-sidecar/proxy/http1"
+	"mtls-sidecar/proxy/upstream"
+)
+
+// upload sends the rest of a request's body while the answer is awaited and
+// relayed: the application may answer before it has read everything, or ask for
+// the body with 100 (Continue). Until it is settled it is the only reader of the
+// client and the only writer to the application.
+type upload struct {
+	conn     *conn
+	up       *upstream.Conn
+	done     chan struct{}
+	fault    error        // why the body did not arrive; read after done
+	read     atomic.Bool  // the client's part is over: only a last write is to come
+	whole    bool         // the last write has succeeded; read after done
+	failed   atomic.Bool  // fault is the client's, so no answer is worth waiting for
+	stopped  atomic.Bool  // it is to end now
+	progress atomic.Int64 // Unix nanoseconds of the last read or write
+}
+
+var errBodyTooLarge = errors.New("the body is larger than MTLS_MAX_BODY_BYTES")
+
+var uploadBuffers = sync.Pool{New: func() any { return new([bufferSize]byte) }}
+
+func (c *conn) startUpload(up *upstream.Conn) *upload {
+	w := c.work
+	w.json = prefersJSON(w.request.Fields) // the reader moves over these bytes from here on
+	w.request.Fields = w.request.Fields[:0]
+	u := &upload{conn: c, up: up, done: make(chan struct{})}
+	u.touch()
+	w.source.upload = u
+	go u.run()
+	return u
+}
+
+func (u *upload) touch() { u.progress.Store(time.Now().UnixNano()) }
+
+func (u *upload) run() {
+	defer close(u.done)
+	buffer := uploadBuffers.Get().(*[bufferSize]byte)
+	defer uploadBuffers.Put(buffer)
+	if err := u.copy(buffer[:0]); err != nil {
+		u.fault = err
+		u.failed.Store(true)
+		// Wakes the wait for an answer, which nobody would send now.
+		_ = u.up.SetReadDeadline(past)
+	}
+}
+
+// copy returns an error of the client's side only. When the application stops
+// reading, it may well have answered: whoever reads the answer finds out.
+func (u *upload) copy(out []byte) error {
+	w := u.conn.work
+	body := &w.upBody
+	chunked := w.request.Framing == http1.Chunked
+	for {
+		if len(out) > 0 && (len(out) >= bufferSize/2 || !body.Ready()) {
+			if u.write(out) != nil {
+				return nil // what the application has said all the same is for the reader of its answer
+			}
+			out = out[:0]
+		}
+		piece, err := body.Next()
+		u.touch()
+		switch {
+		case err == io.EOF:
+			if chunked {
+				out = u.conn.appendTrailers(out, body.Trailer(), w.request.Nominated)
+			}
+			u.read.Store(true)
+			u.whole = len(out) == 0 || u.write(out) == nil
+			return nil
+		case err != nil:
+			return err
+		}
+		if w.sent += int64(len(piece)); u.conn.tooLarge(w.sent) {
+			return errBodyTooLarge
+		}
+		out = appendPiece(out, piece, chunked)
+		if body.Done() {
+			u.read.Store(true) // before the write after which an answer may come
+		}
+	}
+}
+
+func (u *upload) write(p []byte) error {
+	u.conn.work.answer.waitWrite(time.Now())
+	_, err := u.up.Write(p)
+	u.touch()
+	return err
+}
+
+// lastWrite is how long after an answer the last write of the body may take: an
+// application that has read the whole request does not keep it waiting.
+const lastWrite = 100 * time.Millisecond
+
+// settle ends the upload after the answer and reports whether the whole body
+// went to the application. One that is still going on is cut off: the answer
+// is the application's last word.
+func (u *upload) settle(end ending) bool {
+	if u.read.Load() && end != cut {
+		timer := time.NewTimer(lastWrite)
+		defer timer.Stop()
+		select {
+		case <-u.done:
+			return u.whole
+		case <-timer.C:
+		}
+	}
+	u.stopped.Store(true)
+	_ = u.conn.socket.SetReadDeadline(past)
+	u.up.Close()
+	<-u.done
+	return u.whole
+}
+
+// tooLarge applies MTLS_MAX_BODY_BYTES to a body whose length was not announced.
+func (c *conn) tooLarge(n int64) bool {
+	limit := int64(c.server.config.MaxBodyBytes)
+	return limit > 0 && n > limit
+}
+
+// answerSource reads the application's answer. Its deadline runs from the last
+// sign of life on either side: while the request is still being sent, no answer
+// is due.
+type answerSource struct {
+	conn    *conn
+	up      *upstream.Conn
+	timeout time.Duration
+	upload  *upload
+}
+
+func (s *answerSource) Read(p []byte) (int, error) {
+	if deadline, move := s.up.ReadAlarm.Due(s.conn.now, s.timeout); move {
+		_ = s.up.SetReadDeadline(deadline)
+	}
+	for {
+		if s.upload != nil && s.upload.failed.Load() {
+			<-s.upload.done
+			return 0, s.upload.fault
+		}
+		n, err := s.up.Conn.Read(p)
+		s.conn.now = time.Now()
+		if n > 0 || s.upload == nil || !errors.Is(err, os.ErrDeadlineExceeded) || s.upload.failed.Load() {
+			return n, err
+		}
+		due := time.Unix(0, s.upload.progress.Load()).Add(s.timeout)
+		if !s.conn.now.Before(due) {
+			return 0, err
+		}
+		s.up.ReadAlarm.Forget()
+		_ = s.up.SetReadDeadline(due)
+	}
+}
+
+// waitWrite sets the deadline for writing to the application.
+func (s *answerSource) waitWrite(now time.Time) {
+	if deadline, move := s.up.WriteAlarm.Due(now, s.timeout); move {
+		_ = s.up.SetWriteDeadline(deadline)
+	}
+}

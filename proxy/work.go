@@ -1,0 +1,81 @@
+package proxy
+
+import (
+	"os"
+	"time"
+
+	"mtls-sidecar/proxy/http1"
+)
+
+// bufferSize is one full TLS record: a head or piece of body that fits is one
+// read, one record and one write.
+const bufferSize = 16 << 10
+
+// work is all that a request in flight needs, taken from a pool with its first
+// byte and given back after its answer, so that an idle connection has none.
+type work struct {
+	request  http1.Request
+	response http1.Response
+	client   http1.Reader // what the client sends
+	source   source
+	upBody   http1.Body // the request's
+	downBody http1.Body // the answer's
+	out      []byte     // what is about to be written, to either side
+	json     bool       // refusals go as JSON; known before the head's bytes are overwritten
+	isHead   bool       // the method is HEAD
+	safe     bool       // may be sent twice: GET, HEAD or OPTIONS without a body
+	oldHTTP  bool       // the client speaks HTTP/1.0
+	asked    bool       // Expect: 100-continue
+	sent     int64      // bytes of the request's body so far
+
+	answer answerSource
+
+	in       [bufferSize]byte     // lent to client
+	answerIn [bufferSize]byte     // lent to the upstream connection's reader
+	outArray [2 * bufferSize]byte // a request's head, and the first piece of its body
+}
+
+func newWork() *work {
+	w := &work{}
+	w.out = w.outArray[:0]
+	return w
+}
+
+// lend gives a connection's reader its buffer, with the byte already read.
+func (w *work) lend(c *conn) {
+	w.source = source{conn: c, pending: true}
+	w.client.Reset(&w.source, w.in[:])
+}
+
+// reclaim makes the work ready for another connection. A buffer that grew is
+// left to the collector.
+func (w *work) reclaim() {
+	w.source = source{}
+	w.client.Reset(nil, nil)
+	w.out = w.outArray[:0]
+}
+
+// source reads from the client under the deadline that fits the moment.
+type source struct {
+	conn    *conn
+	pending bool    // the connection's first byte is still to be handed over
+	upload  *upload // whose reads these are; nil: a head is read, its deadline stands
+}
+
+func (s *source) Read(p []byte) (int, error) {
+	skip := 0
+	if s.pending {
+		p[0] = s.conn.first[0]
+		s.pending = false
+		skip = 1
+	}
+	if s.upload != nil {
+		s.conn.waitRead(time.Now(), s.conn.server.config.BodyTimeout.Duration)
+		if s.upload.stopped.Load() {
+			// Looked at after the deadline is set: settle sets its own after this.
+			return skip, os.ErrDeadlineExceeded
+		}
+	}
+	n, err := s.conn.tls.Read(p[skip:])
+	return n + skip, err
+}
