@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"errors"
 	"io"
 
 	"go.uber.org/zap"
@@ -11,9 +12,10 @@ import (
 
 // answerFraming is how the client is told where the answer ends.
 type answerFraming struct {
-	chunked bool // Transfer-Encoding: chunked
-	raw     bool // the end of the connection (HTTP/1.0 clients)
-	close   bool // the connection ends after this answer
+	chunked bool   // Transfer-Encoding: chunked
+	raw     bool   // the end of the connection (HTTP/1.0 clients)
+	close   bool   // the connection ends after this answer
+	upgrade string // the protocol that a 101 switches to
 }
 
 // relayAnswer passes a final answer on, its body as it comes.
@@ -76,11 +78,13 @@ func (c *conn) appendAnswerHead(dst []byte, r *http1.Response, f answerFraming) 
 		dst = append(dst, field.Value...)
 		dst = append(dst, "\r\n"...)
 	}
-	switch {
-	case f.chunked:
+	if f.chunked {
 		dst = append(dst, "Transfer-Encoding: chunked\r\n"...)
 	}
 	switch {
+	case f.upgrade != "":
+		dst = append(dst, "Connection: Upgrade\r\n"...)
+		dst = appendField(dst, "Upgrade", []byte(f.upgrade))
 	case r.Status < 200:
 	case f.close:
 		dst = append(dst, "Connection: close\r\n"...)
@@ -106,6 +110,10 @@ func (c *conn) relayBody(f answerFraming) (whole bool, err error) {
 				w.out = c.appendTrailers(w.out, w.downBody.Trailer(), w.response.Nominated)
 			}
 			return true, nil
+		}
+		var gone *clientError
+		if errors.As(err, &gone) {
+			return false, err
 		}
 		if err != nil {
 			c.server.log.Warn("the application's answer was cut short",

@@ -69,6 +69,13 @@ type Config struct {
 	// resumed (nginx's ssl_session_timeout).
 	SessionTimeout Duration `env:"MTLS_SESSION_TIMEOUT" envDefault:"5m"`
 
+	// Upgrade lists the protocols that a request's Upgrade may switch to, or is
+	// none. h2c cannot be among them.
+	Upgrade List `env:"MTLS_UPGRADE" envDefault:"websocket"`
+	// TunnelIdleTimeout ends a tunnel in which no byte has gone either way for
+	// so long; 0 is never.
+	TunnelIdleTimeout Duration `env:"MTLS_TUNNEL_IDLE_TIMEOUT" envDefault:"0"`
+
 	// MaxConnections bounds the open connections; 0 is no limit.
 	MaxConnections Count `env:"MTLS_MAX_CONNECTIONS" envDefault:"0"`
 	// MaxHeaderBytes bounds a request's head, and an answer's.
@@ -172,7 +179,24 @@ func (c *Config) validate() []Fault {
 		add("MTLS_REJECT_WITH", string(c.RejectWith),
 			"has no meaning with MTLS_VERIFY_CLIENT=off, which asks for no certificate; remove one of the two")
 	}
+	for _, protocol := range c.Upgrade {
+		if problem := upgradeProblem(protocol, len(c.Upgrade)); problem != "" {
+			add("MTLS_UPGRADE", protocol, problem)
+		}
+	}
 	return append(faults, c.headerFaults()...)
+}
+
+func upgradeProblem(protocol string, listed int) string {
+	switch {
+	case strings.EqualFold(protocol, "h2c"):
+		return "cannot be permitted: requests inside such a tunnel would reach the application without a verdict"
+	case protocol == "none" && listed > 1:
+		return "stands alone or not at all"
+	case strings.ContainsFunc(protocol, func(r rune) bool { return r <= ' ' || r >= 0x7f || strings.ContainsRune("\"(),:;<=>?@[\\]{}", r) }):
+		return "is not the name of a protocol; websocket is one (RFC 9110 §7.8)"
+	}
+	return ""
 }
 
 // headerFaults asks the headers room about the names in the two lists.

@@ -87,8 +87,9 @@ func (c *conn) attempt(up *upstream.Conn, whole bool) (end ending, again bool) {
 	if !whole {
 		x.upload = c.startUpload(up)
 	}
-	head, err := c.readAnswerHead(up)
+	answer, err := c.readAnswerHead(up)
 	if err != nil {
+		c.stopWatch()
 		stale := len(up.Reader.Buffered()) == 0 && up.Reused() && w.safe && !errors.Is(err, os.ErrDeadlineExceeded)
 		up.Close()
 		if stale {
@@ -96,7 +97,13 @@ func (c *conn) attempt(up *upstream.Conn, whole bool) (end ending, again bool) {
 		}
 		return c.answerFailed(x.upload, err), false
 	}
-	return c.finish(up, c.relayAnswer(up, head)), false
+	if answer.Status == 101 {
+		c.stopWatch()
+		return c.runTunnel(up, answer), false
+	}
+	end = c.relayAnswer(up, answer)
+	c.stopWatch()
+	return c.finish(up, end), false
 }
 
 // readAnswerHead reads and parses heads until a final one, passing interim
@@ -117,7 +124,11 @@ func (c *conn) readAnswerHead(up *upstream.Conn) (*http1.Response, error) {
 			return r, nil
 		}
 		if r.Status == 101 {
-			return nil, errUnaskedUpgrade
+			if switchesTo(r, w.upgrade) == "" {
+				return nil, errUnaskedUpgrade
+			}
+			up.Reader.Advance(len(head))
+			return r, nil
 		}
 		if !w.oldHTTP && (r.Status != 100 || w.asked) {
 			// Interim answers are for HTTP/1.1 clients, and 100 for those that
@@ -131,7 +142,7 @@ func (c *conn) readAnswerHead(up *upstream.Conn) (*http1.Response, error) {
 	}
 }
 
-var errUnaskedUpgrade = errors.New("the application switched protocols unasked")
+var errUnaskedUpgrade = errors.New("the application switched to a protocol that was not asked for")
 
 func (c *conn) sendInterim(r *http1.Response) error {
 	w := c.work

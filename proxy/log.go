@@ -59,6 +59,9 @@ func serial(n *big.Int) string {
 	return digits
 }
 
+// SubjectDN is a certificate's subject as the application would be told it.
+func SubjectDN(c *x509.Certificate) string { return name(c.RawSubject, c.Subject.String) }
+
 // name is a DN as the application would see it.
 func name(raw []byte, fallback func() string) string {
 	if dn, err := headers.DN(raw); err == nil {

@@ -58,6 +58,7 @@ func (c *conn) note() {
 	w.asked = r.Expect100
 	w.json = false
 	w.sent = 0
+	w.upgrade = c.server.permittedUpgrade(r)
 	w.upBody.Reset(&w.client, r.Framing, r.Length)
 }
 

@@ -19,8 +19,40 @@ func (c *conn) appendRequestHead(dst []byte) ([]byte, error) {
 	if r.Host == nil {
 		dst = appendField(dst, "Host", []byte(c.server.upstreamHost()))
 	}
-	var requestID []byte
-	idCount := 0
+	dst, said, err := c.appendClientFields(dst)
+	if err != nil {
+		return dst, err
+	}
+	if r.Framing == http1.Chunked {
+		dst = append(dst, "Transfer-Encoding: chunked\r\n"...)
+	}
+	dst = appendConnection(dst, said.trailers, c.work.upgrade)
+	dst = append(dst, "X-Request-Id: "...)
+	if said.requestIDs == 1 && validRequestID(said.requestID) {
+		dst = append(dst, said.requestID...)
+	} else {
+		dst = c.ids.appendNext(dst)
+	}
+	dst = append(dst, "\r\n"...)
+	if r.Host != nil {
+		dst = appendField(dst, "X-Forwarded-Host", r.Host)
+	}
+	dst = c.appendForwardedFor(dst)
+	dst = append(dst, c.memo.answer.lines...)
+	return append(dst, "\r\n"...), nil
+}
+
+// said is what the client's fields say that is told anew after them.
+type said struct {
+	requestID  []byte
+	requestIDs int
+	trailers   bool // TE: trailers
+}
+
+// appendClientFields passes the client's fields on, but those that end here.
+func (c *conn) appendClientFields(dst []byte) ([]byte, said, error) {
+	r := &c.work.request
+	var s said
 	for i := range r.Fields {
 		f := &r.Fields[i]
 		switch f.Kind {
@@ -29,16 +61,19 @@ func (c *conn) appendRequestHead(dst []byte) ([]byte, error) {
 			// message needs; a client that tries wants us and the application to
 			// see two different messages.
 			if r.Nominated(f.Name) {
-				return dst, errNominated
+				return dst, s, errNominated
 			}
-		case http1.Connection, http1.KeepAlive, http1.ProxyConnection, http1.TE, http1.Upgrade,
+		case http1.TE:
+			s.trailers = s.trailers || wantsTrailers(f.Value)
+			continue
+		case http1.Connection, http1.KeepAlive, http1.ProxyConnection, http1.Upgrade,
 			http1.HTTP2Settings, http1.TransferEncoding, http1.Forwarded,
 			http1.XForwardedFor, http1.XForwardedProto, http1.XForwardedHost, http1.XRealIP:
 			continue
 		case http1.XRequestID:
 			if !c.server.stripper.Drop(f.Name) {
-				requestID = f.Value
-				idCount++
+				s.requestID = f.Value
+				s.requestIDs++
 			}
 			continue
 		case http1.Trailer:
@@ -54,22 +89,41 @@ func (c *conn) appendRequestHead(dst []byte) ([]byte, error) {
 		dst = append(dst, f.Value...)
 		dst = append(dst, "\r\n"...)
 	}
-	if r.Framing == http1.Chunked {
-		dst = append(dst, "Transfer-Encoding: chunked\r\n"...)
+	return dst, s, nil
+}
+
+// appendConnection writes the hop-by-hop fields that are meant for the
+// application: TE with the one member that is (RFC 9110 §10.1.4), and a
+// permitted Upgrade.
+func appendConnection(dst []byte, trailers bool, upgrade string) []byte {
+	options := ""
+	switch {
+	case trailers && upgrade != "":
+		options = "TE, Upgrade"
+	case trailers:
+		options = "TE"
+	case upgrade != "":
+		options = "Upgrade"
+	default:
+		return dst
 	}
-	dst = append(dst, "X-Request-Id: "...)
-	if idCount == 1 && validRequestID(requestID) {
-		dst = append(dst, requestID...)
-	} else {
-		dst = c.ids.appendNext(dst)
+	dst = appendField(dst, "Connection", []byte(options))
+	if trailers {
+		dst = appendField(dst, "TE", []byte("trailers"))
 	}
-	dst = append(dst, "\r\n"...)
-	if r.Host != nil {
-		dst = appendField(dst, "X-Forwarded-Host", r.Host)
+	if upgrade != "" {
+		dst = appendField(dst, "Upgrade", []byte(upgrade))
 	}
-	dst = c.appendForwardedFor(dst)
-	dst = append(dst, c.memo.answer.lines...)
-	return append(dst, "\r\n"...), nil
+	return dst
+}
+
+func wantsTrailers(value []byte) bool {
+	for member := range bytes.SplitSeq(value, []byte(",")) {
+		if bytes.EqualFold(bytes.Trim(member, " \t"), []byte("trailers")) {
+			return true
+		}
+	}
+	return false
 }
 
 // errNominated refuses a Connection field that names Host or Content-Length.

@@ -30,6 +30,7 @@ type Server struct {
 	works    sync.Pool // of *work
 	conns    registry
 	accepted atomic.Uint32 // connections so far: spreads them over the upstream pool
+	tunnels  atomic.Int64  // open ones
 	seen     atomic.Bool   // the application's listening addresses have been looked at
 }
 
@@ -139,7 +140,11 @@ func (s *Server) Shutdown(ctx context.Context) int {
 	case <-s.conns.empty:
 	case <-ctx.Done():
 	}
+	tunnels := s.tunnels.Load()
 	cut := s.conns.cut()
+	if cut > 0 {
+		s.log.Warn("cut what was still in flight", zap.Int("requests", cut-int(tunnels)), zap.Int64("tunnels", tunnels))
+	}
 	<-s.conns.empty
 	s.pool.Close()
 	return cut

@@ -3,7 +3,6 @@ package proxy
 import (
 	"errors"
 	"io"
-	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -34,8 +33,7 @@ var uploadBuffers = sync.Pool{New: func() any { return new([bufferSize]byte) }}
 
 func (c *conn) startUpload(up *upstream.Conn) *upload {
 	w := c.work
-	w.json = prefersJSON(w.request.Fields) // the reader moves over these bytes from here on
-	w.request.Fields = w.request.Fields[:0]
+	c.forgetHead()
 	u := &upload{conn: c, up: up, done: make(chan struct{})}
 	u.touch()
 	w.source.upload = u
@@ -128,44 +126,4 @@ func (u *upload) settle(end ending) bool {
 func (c *conn) tooLarge(n int64) bool {
 	limit := int64(c.server.config.MaxBodyBytes)
 	return limit > 0 && n > limit
-}
-
-// answerSource reads the application's answer. Its deadline runs from the last
-// sign of life on either side: while the request is still being sent, no answer
-// is due.
-type answerSource struct {
-	conn    *conn
-	up      *upstream.Conn
-	timeout time.Duration
-	upload  *upload
-}
-
-func (s *answerSource) Read(p []byte) (int, error) {
-	if deadline, move := s.up.ReadAlarm.Due(s.conn.now, s.timeout); move {
-		_ = s.up.SetReadDeadline(deadline)
-	}
-	for {
-		if s.upload != nil && s.upload.failed.Load() {
-			<-s.upload.done
-			return 0, s.upload.fault
-		}
-		n, err := s.up.Conn.Read(p)
-		s.conn.now = time.Now()
-		if n > 0 || s.upload == nil || !errors.Is(err, os.ErrDeadlineExceeded) || s.upload.failed.Load() {
-			return n, err
-		}
-		due := time.Unix(0, s.upload.progress.Load()).Add(s.timeout)
-		if !s.conn.now.Before(due) {
-			return 0, err
-		}
-		s.up.ReadAlarm.Forget()
-		_ = s.up.SetReadDeadline(due)
-	}
-}
-
-// waitWrite sets the deadline for writing to the application.
-func (s *answerSource) waitWrite(now time.Time) {
-	if deadline, move := s.up.WriteAlarm.Due(now, s.timeout); move {
-		_ = s.up.SetWriteDeadline(deadline)
-	}
 }

@@ -26,6 +26,7 @@ type work struct {
 	safe     bool       // may be sent twice: GET, HEAD or OPTIONS without a body
 	oldHTTP  bool       // the client speaks HTTP/1.0
 	asked    bool       // Expect: 100-continue
+	upgrade  string     // the protocols asked for, of those permitted
 	sent     int64      // bytes of the request's body so far
 
 	answer answerSource

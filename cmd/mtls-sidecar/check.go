@@ -8,7 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"mtls-sidecar/headers"
 	"mtls-sidecar/proxy"
 )
 
@@ -76,7 +75,7 @@ func lifetime(c *x509.Certificate, now time.Time) string {
 }
 
 func subject(c *x509.Certificate) string {
-	if dn, err := headers.DN(c.RawSubject); err == nil && dn != "" {
+	if dn := proxy.SubjectDN(c); dn != "" {
 		return dn
 	}
 	return "(no subject)"

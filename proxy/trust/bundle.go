@@ -22,6 +22,8 @@ type BundleError struct {
 	Fault  string // what is wrong
 	Remedy string // what to do about it
 	Err    error  // the cause, where there is one
+
+	forgivable bool // in a folder that has certificates elsewhere
 }
 
 func (e *BundleError) Error() string {
@@ -89,9 +91,6 @@ func (r *bundleReader) warn(path, format string, args ...any) {
 	r.warnings = append(r.warnings, path+": "+fmt.Sprintf(format, args...))
 }
 
-// errNoCertificate marks a BundleError that a folder forgives.
-var errNoCertificate = errors.New("no certificate found")
-
 func (r *bundleReader) folder(path string) {
 	entries, err := os.ReadDir(path) // sorted by name
 	if err != nil {
@@ -113,7 +112,8 @@ func (r *bundleReader) folder(path string) {
 		if info.IsDir() {
 			continue
 		}
-		if err := r.file(file); errors.Is(err, errNoCertificate) {
+		var fault *BundleError
+		if err := r.file(file); errors.As(err, &fault) && fault.forgivable {
 			bare = append(bare, file)
 		} else {
 			r.fail(err)
@@ -196,7 +196,7 @@ func parseBundle(data []byte) (bundle, error) {
 		if c, err := x509.ParseCertificate(data); err == nil {
 			return bundle{certs: []*x509.Certificate{c}}, nil
 		}
-		return bundle{}, &BundleError{Fault: "neither PEM nor a DER certificate", Err: errNoCertificate,
+		return bundle{}, &BundleError{Fault: "neither PEM nor a DER certificate", forgivable: true,
 			Remedy: "convert it, for example with `openssl x509 -inform DER` or `openssl pkcs7 -print_certs`"}
 	}
 	return parsePEM(data)
@@ -228,7 +228,7 @@ func parsePEM(data []byte) (bundle, error) {
 		if b.privateKeys > 0 {
 			fault = "holds a private key only"
 		}
-		return bundle{}, &BundleError{Fault: fault, Err: errNoCertificate, Remedy: "put the CA's certificate there (BEGIN CERTIFICATE)"}
+		return bundle{}, &BundleError{Fault: fault, forgivable: true, Remedy: "put the CA's certificate there (BEGIN CERTIFICATE)"}
 	}
 	return b, nil
 }

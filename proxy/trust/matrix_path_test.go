@@ -51,6 +51,7 @@ func (w *world) pathRows() []row {
 	belowClosed := w.sub(closed, pki.Options{})
 	foreign := w.ca(pki.Options{Subject: w.stranger.Cert.Subject, MaxPathLen: new(0)})
 	belowForeign := w.sub(foreign, pki.Options{})
+	usageOnly := w.sub(w.stranger, pki.Options{NoBC: true})
 	loose := w.ca(pki.Options{Subject: w.stranger.Cert.Subject, MaxPathLen: new(1), PermittedDNS: oidDNS})
 	belowLoose := w.sub(loose, pki.Options{})
 	selfIssued := w.sub(belowLoose, pki.Options{Subject: belowLoose.Cert.Subject, DNSNames: []string{"ca.example.org"}})
@@ -63,6 +64,7 @@ func (w *world) pathRows() []row {
 		{name: "the trusted intermediate is too deep", cas: certs(w.root, second, w.inter), presented: certs(deep), depth: 1, want: IssuerMissing, first: 22},
 		{name: "the trusted intermediate's root sent", cas: certs(w.inter), presented: certs(w.leaf(w.inter, pki.Options{}), w.root), depth: anyDepth, want: IssuerMissing},
 		w.plain("pathlen exceeded under an unknown root", PathLength, w.leaf(belowForeign, pki.Options{}), belowForeign, foreign).firstly(19),
+		w.plain("intermediate without basicConstraints under an unknown root", InvalidCA, w.leaf(usageOnly, pki.Options{}), usageOnly, w.stranger).firstly(19),
 		w.plain("self-issued CA under an unknown root: neither counted nor constrained", UntrustedRoot,
 			w.leaf(selfIssued, pki.Options{}), selfIssued, belowLoose, loose),
 		{name: "pathlen exceeded", cas: certs(closed), presented: certs(w.leaf(belowClosed, pki.Options{}), belowClosed), depth: anyDepth, want: PathLength},
