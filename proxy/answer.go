@@ -111,19 +111,24 @@ func (c *conn) relayBody(f answerFraming) (whole bool, err error) {
 			}
 			return true, nil
 		}
-		var gone *clientError
-		if errors.As(err, &gone) {
-			return false, err
-		}
 		if err != nil {
-			c.server.log.Warn("the application's answer was cut short",
-				zap.String("remote", c.remote), zap.String("reason", "answer_truncated"), zap.Error(err))
-			return false, nil
+			return false, c.answerCut(err)
 		}
 		if err := c.sendPiece(piece, f.chunked); err != nil {
 			return false, err
 		}
 	}
+}
+
+// answerCut returns the error if it is the client's, and logs the application's.
+func (c *conn) answerCut(err error) error {
+	var gone *clientError
+	if errors.As(err, &gone) {
+		return err
+	}
+	c.server.log.Warn("the application's answer was cut short",
+		zap.String("remote", c.remote), zap.String("reason", "answer_truncated"), zap.Error(err))
+	return nil
 }
 
 // chunkRoom is what a chunk takes beyond its data, at most.

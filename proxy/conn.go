@@ -2,9 +2,7 @@ package proxy
 
 import (
 	"crypto/tls"
-	"errors"
 	"net"
-	"os"
 	"sync/atomic"
 	"time"
 
@@ -35,7 +33,8 @@ type conn struct {
 // States of a connection, so that a shutdown ends an idle one at once and a
 // busy one after its request.
 const (
-	busy int32 = iota
+	handshaking int32 = iota
+	busy
 	idle
 	draining  // busy, and to be closed after the request
 	lingering // the last answer has been sent
@@ -46,6 +45,11 @@ const (
 func (c *conn) drain() {
 	for {
 		switch state := c.state.Load(); state {
+		case handshaking:
+			if c.state.CompareAndSwap(handshaking, severed) {
+				c.socket.Close()
+				return
+			}
 		case busy:
 			if c.state.CompareAndSwap(busy, draining) {
 				return
@@ -76,6 +80,9 @@ func (c *conn) sever() bool {
 func (c *conn) serve() {
 	defer c.server.conns.remove(c)
 	defer c.dropWork()
+	if !c.state.CompareAndSwap(handshaking, busy) {
+		return // a shutdown has closed the socket
+	}
 	c.now = time.Now()
 	for c.await() {
 		switch c.relay() {
@@ -99,57 +106,6 @@ const (
 	closeAfter        // the answer is whole, and the last one
 	cut               // the answer is not whole: no close_notify, so that the client can tell
 )
-
-// await blocks until the first byte of a request is there; it reports false
-// when none will come.
-func (c *conn) await() bool {
-	if c.work != nil {
-		if len(c.work.client.Buffered()) > 0 {
-			return true // pipelined
-		}
-		c.dropWork()
-	}
-	if !c.state.CompareAndSwap(busy, idle) {
-		return false
-	}
-	if !c.readFirst() {
-		return false
-	}
-	// A shutdown that came while we waited has set a deadline in the past; the
-	// request that came first is served all the same.
-	if !c.state.CompareAndSwap(idle, busy) {
-		c.readAlarm.Forget()
-	}
-	c.work = c.server.works.Get().(*work)
-	c.work.lend(c)
-	return true
-}
-
-// readFirst waits for one byte, for MTLS_IDLE_TIMEOUT in all. It waits in spans
-// of the head's timeout, so that on a busy connection one deadline serves both.
-func (c *conn) readFirst() bool {
-	config := c.server.config
-	start := c.now
-	span := min(config.HeaderTimeout.Duration, config.IdleTimeout.Duration)
-	for {
-		left := config.IdleTimeout.Duration - c.now.Sub(start)
-		if left <= 0 {
-			return false
-		}
-		c.waitRead(c.now, min(span, left))
-		if c.leaving() {
-			return false // looked at after the deadline is set: a shutdown sets its own after this
-		}
-		n, err := c.tls.Read(c.first[:])
-		c.now = time.Now()
-		if n > 0 {
-			return true
-		}
-		if !errors.Is(err, os.ErrDeadlineExceeded) {
-			return false
-		}
-	}
-}
 
 // waitRead sets the deadline for reading from the client.
 func (c *conn) waitRead(now time.Time, timeout time.Duration) {

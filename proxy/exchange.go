@@ -90,7 +90,7 @@ func (c *conn) attempt(up *upstream.Conn, whole bool) (end ending, again bool) {
 	answer, err := c.readAnswerHead(up)
 	if err != nil {
 		c.stopWatch()
-		stale := len(up.Reader.Buffered()) == 0 && up.Reused() && w.safe && !errors.Is(err, os.ErrDeadlineExceeded)
+		stale := len(up.Reader.Buffered()) == 0 && up.Reused() && w.safe && applicationClosed(err) && c.state.Load() != severed
 		up.Close()
 		if stale {
 			return keep, true
@@ -104,6 +104,13 @@ func (c *conn) attempt(up *upstream.Conn, whole bool) (end ending, again bool) {
 	end = c.relayAnswer(up, answer)
 	c.stopWatch()
 	return c.finish(up, end), false
+}
+
+// applicationClosed tells an end of the application's making from a timeout and
+// from a client that has gone.
+func applicationClosed(err error) bool {
+	var gone *clientError
+	return !errors.Is(err, os.ErrDeadlineExceeded) && !errors.As(err, &gone)
 }
 
 // readAnswerHead reads and parses heads until a final one, passing interim

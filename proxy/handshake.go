@@ -71,6 +71,7 @@ func (s *Server) handshake(socket net.Conn) {
 		return
 	}
 	_ = socket.SetDeadline(time.Time{})
+	s.memory.handshake()
 	go c.serve()
 }
 

@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"bufio"
+	"context"
 	"io"
 	"net"
 	"strings"
@@ -106,5 +107,58 @@ func TestARequestIsSentOnceMoreAndNoMore(t *testing.T) {
 	c.wantRefusal("GET", 502)
 	app.seen(t)
 	app.seen(t)
+	app.sawNothing(t)
+}
+
+func TestARequestIsNotRepeatedForAClientThatHasGone(t *testing.T) {
+	var n numbering
+	held, ended := make(chan struct{}, 1), make(chan struct{}, 1)
+	app := startBackend(t, func(conn net.Conn, r *bufio.Reader, _ string) bool {
+		if _, request := n.next(conn); request == 1 {
+			_, err := io.WriteString(conn, okAnswer)
+			return err == nil
+		}
+		held <- struct{}{}
+		_, _ = r.ReadByte() // until the sidecar gives up
+		ended <- struct{}{}
+		return false
+	})
+	s := startSidecar(t, app.url)
+	c := s.dial(t, nil)
+	c.send(simpleGet)
+	c.wantAnswer("GET", 200, "ok")
+	app.seen(t)
+	c.send(simpleGet)
+	await(t, "the second request", held)
+	app.seen(t)
+	c.Close()
+	await(t, "the application is told to stop", ended)
+	waitFor(t, "the connection is gone", func() bool { return s.open() == 0 })
+	app.sawNothing(t)
+}
+
+func TestARequestIsNotRepeatedForAConnectionThatIsCut(t *testing.T) {
+	var n numbering
+	held := make(chan struct{}, 1)
+	app := startBackend(t, func(conn net.Conn, r *bufio.Reader, _ string) bool {
+		if _, request := n.next(conn); request == 1 {
+			_, err := io.WriteString(conn, okAnswer)
+			return err == nil
+		}
+		held <- struct{}{}
+		_, _ = r.ReadByte()
+		return false
+	})
+	s := startSidecar(t, app.url)
+	c := s.dial(t, nil)
+	c.send(simpleGet)
+	c.wantAnswer("GET", 200, "ok")
+	app.seen(t)
+	c.send(simpleGet)
+	await(t, "the second request", held)
+	app.seen(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	s.Shutdown(ctx)
 	app.sawNothing(t)
 }

@@ -29,6 +29,7 @@ type Server struct {
 	pool     *upstream.Pool
 	works    sync.Pool // of *work
 	conns    registry
+	memory   housekeeper
 	accepted atomic.Uint32 // connections so far: spreads them over the upstream pool
 	tunnels  atomic.Int64  // open ones
 	seen     atomic.Bool   // the application's listening addresses have been looked at
@@ -147,5 +148,6 @@ func (s *Server) Shutdown(ctx context.Context) int {
 	}
 	<-s.conns.empty
 	s.pool.Close()
+	s.memory.stop()
 	return cut
 }

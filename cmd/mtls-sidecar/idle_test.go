@@ -13,6 +13,7 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 )
 
 // idleBudget is the resident memory that one idle mTLS connection may cost, in
@@ -30,7 +31,7 @@ func TestFiveThousandIdleConnectionsStayWithinTheirMemory(t *testing.T) {
 	app := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ok") }))
 	t.Cleanup(app.Close)
 	s, certificate := mintedFiles(t)
-	p := startSidecar(t, s.with(settings{"MTLS_UPSTREAM_URL": app.URL, "MTLS_IDLE_TIMEOUT": "30m"}))
+	p := startSidecar(t, s.with(settings{"MTLS_UPSTREAM_URL": app.URL, "MTLS_IDLE_TIMEOUT": "30m", "MTLS_HEADER_TIMEOUT": "1s"}))
 	c := client{cert: &certificate, version: tls.VersionTLS13}
 
 	var held sync.Map
@@ -59,10 +60,13 @@ func TestFiveThousandIdleConnectionsStayWithinTheirMemory(t *testing.T) {
 	hold(20) // code is paged in, pools and tables are made
 	before := statusBytes(t, p.process, "VmRSS")
 	hold(n)
-	after := statusBytes(t, p.process, "VmRSS")
-	each := (after - before) / n
-	t.Logf("%d connections: %d KiB before, %d KiB after, %d bytes each", n, before>>10, after>>10, each)
-	if each > idleBudget {
+	each := 0
+	settled := settles(func() bool {
+		each = (statusBytes(t, p.process, "VmRSS") - before) / n
+		return each <= idleBudget
+	})
+	t.Logf("%d connections: %d KiB before, %d bytes each", n, before>>10, each)
+	if !settled {
 		t.Errorf("an idle connection holds %d bytes of resident memory, want at most %d", each, idleBudget)
 	}
 	// They are still there, and so is the sidecar for somebody new.
@@ -77,6 +81,20 @@ func TestFiveThousandIdleConnectionsStayWithinTheirMemory(t *testing.T) {
 	if status, _, body := c.once(t, p.addr, "GET / HTTP/1.1\r\nHost: h\r\n\r\n"); status != 200 || body != "ok" {
 		t.Errorf("a new client got %d %q", status, body)
 	}
+}
+
+// settles waits until a condition holds that comes about by itself. How soon is
+// not what is tested: what handshakes leave behind is collected when there is
+// time for it.
+func settles(holds func() bool) bool {
+	guard := time.Now().Add(hang / 2)
+	for !holds() {
+		if time.Now().After(guard) {
+			return false
+		}
+		<-time.After(100 * time.Millisecond)
+	}
+	return true
 }
 
 // smallRequest makes one request and checks its answer.

@@ -1,0 +1,51 @@
+package proxy
+
+import (
+	"runtime/debug"
+	"sync"
+	"time"
+)
+
+// A burst of handshakes leaves twice as much garbage as the connections it made
+// will ever use, and where only idle connections follow nothing would trigger
+// a collection: the memory would stay.
+const (
+	surge = 500             // handshakes that are worth a collection
+	quiet = 5 * time.Second // without another one, before it is done
+)
+
+// housekeeper gives a burst's garbage back once the burst is over. Where
+// connections come all the time it does nothing: they collect as they go.
+type housekeeper struct {
+	mu    sync.Mutex
+	count int // handshakes since the last collection
+	timer *time.Timer
+}
+
+func (h *housekeeper) handshake() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.count++
+	switch {
+	case h.count < surge:
+	case h.timer == nil:
+		h.timer = time.AfterFunc(quiet, h.tidy)
+	default:
+		h.timer.Reset(quiet)
+	}
+}
+
+func (h *housekeeper) tidy() {
+	h.mu.Lock()
+	h.count = 0
+	h.mu.Unlock()
+	debug.FreeOSMemory()
+}
+
+func (h *housekeeper) stop() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.timer != nil {
+		h.timer.Stop()
+	}
+}
