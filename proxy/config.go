@@ -187,11 +187,14 @@ func (c *Config) validate() []Fault {
 	return append(faults, c.headerFaults()...)
 }
 
+// upgradeProblem says why a protocol cannot be permitted. Those that carry
+// requests of their own would bring them to the application without a verdict.
 func upgradeProblem(protocol string, listed int) string {
+	name, _, _ := strings.Cut(strings.ToLower(protocol), "/")
 	switch {
-	case strings.EqualFold(protocol, "h2c"):
+	case name == "http" || name == "tls" || strings.HasPrefix(name, "h2") || strings.HasPrefix(name, "h3"):
 		return "cannot be permitted: requests inside such a tunnel would reach the application without a verdict"
-	case protocol == "none" && listed > 1:
+	case name == "none" && listed > 1:
 		return "stands alone or not at all"
 	case strings.ContainsFunc(protocol, func(r rune) bool { return r <= ' ' || r >= 0x7f || strings.ContainsRune("\"(),:;<=>?@[\\]{}", r) }):
 		return "is not the name of a protocol; websocket is one (RFC 9110 §7.8)"

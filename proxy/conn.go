@@ -41,13 +41,16 @@ const (
 	severed   // to be closed now
 )
 
+// handshakeGrace is what a shutdown gives a handshake to come to a clean end.
+const handshakeGrace = time.Second
+
 // drain is called by the registry, from another goroutine.
 func (c *conn) drain() {
 	for {
 		switch state := c.state.Load(); state {
 		case handshaking:
-			if c.state.CompareAndSwap(handshaking, severed) {
-				c.socket.Close()
+			if c.state.CompareAndSwap(handshaking, draining) {
+				_ = c.socket.SetDeadline(time.Now().Add(handshakeGrace))
 				return
 			}
 		case busy:
@@ -81,7 +84,8 @@ func (c *conn) serve() {
 	defer c.server.conns.remove(c)
 	defer c.dropWork()
 	if !c.state.CompareAndSwap(handshaking, busy) {
-		return // a shutdown has closed the socket
+		c.tls.Close() // a shutdown came before the first request
+		return
 	}
 	c.now = time.Now()
 	for c.await() {

@@ -10,6 +10,11 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"go.uber.org/zap"
 )
 
 // CheckExposed looks whether the application's port is also open outside
@@ -41,6 +46,43 @@ func CheckExposed(config *Config) (warning string, err error) {
 		return "", fmt.Errorf("MTLS_UPSTREAM_EXPOSED=refuse: %s", text)
 	}
 	return text, nil
+}
+
+// exposure looks again once the application answers: at the sidecar's own start
+// it may not have been there to be seen. On a busy machine the kernel's tables
+// are long, so requests do not wait for a look unless it may refuse them.
+type exposure struct {
+	looked atomic.Bool
+	looks  sync.WaitGroup
+
+	mu      sync.Mutex // MTLS_UPSTREAM_EXPOSED=refuse alone
+	verdict error
+	until   time.Time
+}
+
+// exposureHolds is how long the look of MTLS_UPSTREAM_EXPOSED=refuse counts.
+const exposureHolds = 10 * time.Second
+
+// allow returns an error when the application may not be used for where it
+// listens. It is asked once for each connection to it.
+func (e *exposure) allow(s *Server) error {
+	if s.config.UpstreamExposed == ExposedRefuse {
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		if now := time.Now(); now.After(e.until) {
+			_, e.verdict = CheckExposed(s.config)
+			e.until = now.Add(exposureHolds)
+		}
+		return e.verdict
+	}
+	if !e.looked.Load() && e.looked.CompareAndSwap(false, true) {
+		e.looks.Go(func() {
+			if warning, err := CheckExposed(s.config); err != nil || warning != "" {
+				s.log.Warn("the application is exposed", zap.String("detail", warning), zap.Error(err))
+			}
+		})
+	}
+	return nil
 }
 
 // exposedIn lists the listening addresses outside loopback for a port. Systems

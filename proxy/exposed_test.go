@@ -1,11 +1,13 @@
 package proxy
 
 import (
+	"fmt"
 	"net"
 	"path/filepath"
 	"runtime"
 	"strings"
 	"testing"
+	"time"
 )
 
 // linuxOnly skips where the kernel has no table of sockets.
@@ -126,17 +128,38 @@ func TestAnExposedApplicationIsNoticedWithTheFirstRequest(t *testing.T) {
 			for range 2 {
 				s.dial(t, nil).asks(app, want)
 			}
-			warned := 0
-			for _, entry := range s.logs.All() {
-				if strings.Contains(entry.Message, "outside loopback") {
-					warned++
+			s.exposure.looks.Wait()
+			said := s.logged("the application is exposed")
+			for _, entry := range said {
+				if detail := fmt.Sprint(entry.ContextMap()["detail"]); !strings.Contains(detail, "0.0.0.0:"+port) {
+					t.Errorf("the warning does not name the address: %s", detail)
 				}
 			}
+			warned := len(said)
 			if expected := map[string]int{"warn": 1}[action]; warned != expected {
 				t.Errorf("warnings: got %d, want %d", warned, expected)
 			}
 		})
 	}
+}
+
+func TestAnApplicationThatHasMovedToLoopbackIsUsedAgain(t *testing.T) {
+	linuxOnly(t)
+	listener, port := listening(t, "tcp4", "0.0.0.0")
+	s := startSidecar(t, "http://127.0.0.1:"+port, "MTLS_UPSTREAM_EXPOSED=refuse")
+	exposed := startBackendOn(t, listener, answering(okAnswer))
+	s.dial(t, nil).asks(exposed, expectation{status: 502})
+	listener.Close()
+	listener, err := net.Listen("tcp4", "127.0.0.1:"+port)
+	if err != nil {
+		t.Fatal(err)
+	}
+	app := startBackendOn(t, listener, answering(okAnswer))
+	s.dial(t, nil).asks(app, expectation{status: 502}) // as long as the last look counts
+	s.exposure.mu.Lock()
+	s.exposure.until = time.Time{}
+	s.exposure.mu.Unlock()
+	s.dial(t, nil).asks(app, nobody)
 }
 
 // The kernel writes each 32-bit word in the machine's order: proc_net_tcp.rst.

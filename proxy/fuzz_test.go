@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -73,6 +74,7 @@ func FuzzRelayHead(f *testing.F) {
 		chunkedPost("", "1\r\na\r\n2000\r\n"+strings.Repeat("b", 0x2000)+"\r\n0\r\n\r\n") + smuggled,
 		"GET / HTTP/1.1\r\nHost: h\r\nVERIFIED: SUCCESS\r\nveri.fied: x\r\nD_N: CN=root\r\nDN: x\r\nX_Real.IP: 1\r\n\r\n",
 		"GET / HTTP/1.1\r\nHost: h\r\nConnection: VERIFIED, DN, X-Mine\r\nX-Mine: 1\r\nUpgrade: h2c\r\nTE: trailers\r\n\r\n",
+		"GET / HTTP/1.1\r\nHost: h\r\nConnection: Upgrade, TE\r\nUpgrade: h2c, websocket\r\nTE: gzip, trailers\r\n\r\n",
 		"GET / HTTP/1.1\r\nHost: h\r\nTransfer_Encoding: chunked\r\nContent.Length: 5\r\nKeep_Alive: x\r\n\r\n",
 		"GET / HTTP/1.1\r\nHost: h\r\nX-Forwarded-For: a\r\nx-forwarded-for: b\r\nForwarded: for=x\r\nX-Request-Id: r 1\r\n\r\n",
 		"GET http://H/a?b HTTP/1.1\r\nHost: h\r\n\r\n", "OPTIONS http://h HTTP/1.1\r\nHost: h\r\n\r\n", "OPTIONS * HTTP/1.1\r\nHost: h\r\n\r\n",
@@ -96,6 +98,21 @@ func FuzzRelayHead(f *testing.F) {
 	})
 }
 
+// ourHops are the hop-by-hop lines that we may send, in our spelling.
+var ourHops = []string{
+	"Connection: TE", "Connection: Upgrade", "Connection: TE, Upgrade", "TE: trailers",
+}
+
+// webSockets reports whether a line asks for the one permitted protocol, in the
+// client's letters.
+func webSockets(line string) bool {
+	protocols, found := strings.CutPrefix(line, "Upgrade: ")
+	for protocol := range strings.SplitSeq(protocols, ", ") {
+		found = found && strings.EqualFold(protocol, "websocket")
+	}
+	return found
+}
+
 // checkFieldNames wants our lines once, and none that we never send on.
 func checkFieldNames(t *testing.T, c *conn, head string) {
 	t.Helper()
@@ -107,6 +124,12 @@ func checkFieldNames(t *testing.T, c *conn, head string) {
 		}
 		if i > 0 {
 			count[foldedName(name)]++
+		}
+		switch foldedName(name) {
+		case "connection", "te", "upgrade":
+			if !slices.Contains(ourHops, line) && !webSockets(line) {
+				t.Errorf("%q is forwarded", line)
+			}
 		}
 		switch name {
 		case "VERIFIED", "DN":
@@ -121,10 +144,13 @@ func checkFieldNames(t *testing.T, c *conn, head string) {
 			t.Errorf("%s is there %d times:\n%s", name, count[name], head)
 		}
 	}
-	for _, name := range []string{"connection", "keep-alive", "te", "upgrade", "proxy-connection", "http2-settings", "forwarded"} {
+	for _, name := range []string{"keep-alive", "proxy-connection", "http2-settings", "forwarded"} {
 		if count[name] != 0 {
 			t.Errorf("%s is forwarded:\n%s", name, head)
 		}
+	}
+	if count["connection"] > 1 || count["connection"] == 0 && count["te"]+count["upgrade"] > 0 || count["te"] > 1 || count["upgrade"] > 1 {
+		t.Errorf("hop-by-hop fields without or beside their Connection:\n%s", head)
 	}
 	if count["content-length"]+count["transfer-encoding"] > 1 || count["x-forwarded-host"] > 1 {
 		t.Errorf("framing or host is told twice:\n%s", head)

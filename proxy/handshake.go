@@ -53,6 +53,7 @@ func clientAuth(config *Config) tls.ClientAuthType {
 func (s *Server) handshake(socket net.Conn) {
 	c := &conn{server: s, socket: socket, remote: remoteIP(socket)}
 	c.session.server = s
+	_ = socket.SetDeadline(time.Now().Add(s.config.HandshakeTimeout.Duration))
 	if ok, news := s.conns.add(c); !ok {
 		if news {
 			s.log.Warn("turning connections away: MTLS_MAX_CONNECTIONS are open",
@@ -62,7 +63,6 @@ func (s *Server) handshake(socket net.Conn) {
 		return
 	}
 	c.hint = s.accepted.Add(1)
-	_ = socket.SetDeadline(time.Now().Add(s.config.HandshakeTimeout.Duration))
 	c.tls = tls.Server(socket, c.session.config())
 	if err := c.tls.Handshake(); err != nil {
 		s.handshakeFailed(c, err)
@@ -83,6 +83,8 @@ func (s *Server) handshakeFailed(c *conn, err error) {
 	var alert *net.OpError
 	remote := zap.String("remote", c.remote)
 	switch {
+	case c.leaving() && (errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, net.ErrClosed)):
+		s.log.Debug("handshake ended by the shutdown", remote)
 	case errors.As(err, &header) && looksLikeHTTP(header.RecordHeader[:]):
 		s.log.Info("plain HTTP on the TLS port", remote)
 		c.answerPlainHTTP()
@@ -114,8 +116,12 @@ func gone(err error) bool {
 		errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
 }
 
-// looksLikeHTTP tells a request line's method from other bytes that are not TLS.
+// looksLikeHTTP tells a request line's method from other bytes that are not TLS,
+// of which the PROXY protocol's signature is the one that looks most like it.
 func looksLikeHTTP(start []byte) bool {
+	if string(start) == "PROXY" {
+		return false
+	}
 	for _, b := range start {
 		switch {
 		case b >= 'A' && b <= 'Z', b >= 'a' && b <= 'z':

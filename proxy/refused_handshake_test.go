@@ -17,10 +17,11 @@ func TestInAlertModeTheHandshakeFailsAndTheApplicationSeesNothing(t *testing.T) 
 	clients := clientCertificates(t)
 	for _, mode := range []VerifyClient{VerifyOptional, VerifyOn, VerifyOptionalNoCA} {
 		app := startBackend(t, answering(okAnswer))
+		s := startSidecar(t, app.url, "MTLS_REJECT_WITH=alert", "MTLS_VERIFY_CLIENT="+string(mode))
 		for _, version := range tlsVersions {
 			for _, c := range clients {
 				t.Run(fmt.Sprintf("%s/%s/%s", mode, version.name, c.name), func(t *testing.T) {
-					s := startSidecar(t, app.url, "MTLS_REJECT_WITH=alert", "MTLS_VERIFY_CLIENT="+string(mode))
+					s.logs.TakeAll()
 					want := nginxSays(c, mode, InvalidReject)
 					config := clientOf(version.version, c.certificate)
 					if want.status == 200 {

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -105,6 +106,41 @@ func TestARequestIsSentOnceMoreAndNoMore(t *testing.T) {
 	app := startBackend(t, dyingOn(&numbering{}, "", true))
 	c := secondRequest(t, app, simpleGet)
 	c.wantRefusal("GET", 502)
+	app.seen(t)
+	app.seen(t)
+	app.sawNothing(t)
+}
+
+// Where one kept connection was closed by the application, the others may have
+// been, too: the second attempt goes out on a fresh one.
+func TestARequestIsRepeatedOnAFreshConnection(t *testing.T) {
+	var n numbering
+	var both sync.WaitGroup
+	both.Add(2)
+	app := startBackend(t, func(conn net.Conn, _ *bufio.Reader, _ string) bool {
+		connection, request := n.next(conn)
+		switch {
+		case connection <= 2 && request == 1:
+			both.Done()
+			both.Wait()
+		case connection <= 2:
+			return false
+		}
+		_, err := io.WriteString(conn, okAnswer)
+		return err == nil
+	})
+	s := startSidecar(t, app.url)
+	first, second := s.dial(t, nil), s.dial(t, nil)
+	first.send(simpleGet)
+	second.send(simpleGet)
+	first.wantAnswer("GET", 200, "ok")
+	second.wantAnswer("GET", 200, "ok")
+	app.seen(t)
+	app.seen(t)
+	waitFor(t, "both connections are kept", func() bool { return s.pool.Idle() == 2 })
+	c := s.dial(t, nil)
+	c.send(simpleGet)
+	c.wantAnswer("GET", 200, "ok")
 	app.seen(t)
 	app.seen(t)
 	app.sawNothing(t)

@@ -32,7 +32,7 @@ type Server struct {
 	memory   housekeeper
 	accepted atomic.Uint32 // connections so far: spreads them over the upstream pool
 	tunnels  atomic.Int64  // open ones
-	seen     atomic.Bool   // the application's listening addresses have been looked at
+	exposure exposure
 }
 
 // NewServer makes a server of checked configuration and loaded files.
@@ -114,21 +114,15 @@ func (s *Server) Serve(listener net.Listener) error {
 	}
 }
 
-// dial connects to the application. The first time it looks at where the
-// application listens: at the sidecar's own start that may not have been to be
-// seen yet.
+// dial connects to the application, having looked at where it listens.
 func (s *Server) dial() (*upstream.Conn, error) {
 	up, err := s.pool.Dial(context.Background())
-	if err != nil || s.seen.Load() {
-		return up, err
-	}
-	warning, err := CheckExposed(s.config)
 	if err != nil {
-		up.Close()
 		return nil, err
 	}
-	if s.seen.CompareAndSwap(false, true) && warning != "" {
-		s.log.Warn(warning)
+	if err := s.exposure.allow(s); err != nil {
+		up.Close()
+		return nil, err
 	}
 	return up, nil
 }
@@ -149,5 +143,6 @@ func (s *Server) Shutdown(ctx context.Context) int {
 	<-s.conns.empty
 	s.pool.Close()
 	s.memory.stop()
+	s.exposure.looks.Wait()
 	return cut
 }

@@ -182,7 +182,7 @@ func TestNominatedAndHopByHopFieldsGoNoFurther(t *testing.T) {
 	s := startSidecar(t, app.url)
 	c := s.dial(t, nil)
 	c.send("GET / HTTP/1.1\r\nHost: h\r\nConnection: x-mine, TE\r\nConnection: X-Too,keep-alive\r\nX-Mine: 1\r\nx-TOO: 2\r\nX-Stays: 3\r\n",
-		"Keep-Alive: timeout=5\r\nTE: trailers\r\nProxy-Connection: keep-alive\r\nUpgrade: h2c\r\nHTTP2-Settings: AA\r\nProxy-Authorization: x\r\n\r\n")
+		"Keep-Alive: timeout=5\r\nTE: gzip\r\nProxy-Connection: keep-alive\r\nUpgrade: h2c\r\nHTTP2-Settings: AA\r\nProxy-Authorization: x\r\n\r\n")
 	c.wantAnswer("GET", 200, "ok")
 	head := app.seen(t)
 	for _, line := range lines(head) {
@@ -194,6 +194,32 @@ func TestNominatedAndHopByHopFieldsGoNoFurther(t *testing.T) {
 	}
 	if got := values(head, "X-Stays"); !slices.Equal(got, []string{"3"}) {
 		t.Errorf("X-Stays: got %q", got)
+	}
+}
+
+// A client that reads trailers says so hop by hop, and so do we (RFC 9110
+// §10.1.4); no other member of TE is for the application.
+func TestThatTrailersAreUnderstoodIsTold(t *testing.T) {
+	app := startBackend(t, answering(okAnswer))
+	s := startSidecar(t, app.url)
+	c := s.dial(t, nil)
+	for sent, told := range map[string]bool{
+		"TE: trailers": true, "te: gzip;q=0.5,\tTrailers": true, "TE: deflate\r\nTE: trailers": true,
+		"TE: gzip": false, "TE: trailers;q=1": false, "TE:": false, "T_E: trailers": false,
+	} {
+		c.send("GET / HTTP/1.1\r\nHost: h\r\nConnection: TE, X-Mine\r\n", sent, "\r\n\r\n")
+		c.wantAnswer("GET", 200, "ok")
+		var connection, te []string
+		if told {
+			connection, te = []string{"TE"}, []string{"trailers"}
+		}
+		head := app.seen(t)
+		if got := values(head, "Connection"); !slices.Equal(got, connection) {
+			t.Errorf("%s: Connection is %q, want %q", sent, got, connection)
+		}
+		if got := values(head, "TE"); !slices.Equal(got, te) {
+			t.Errorf("%s: TE is %q, want %q", sent, got, te)
+		}
 	}
 }
 
