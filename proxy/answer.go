@@ -18,22 +18,25 @@ type answerFraming struct {
 	upgrade string // the protocol that a 101 switches to
 }
 
-// relayAnswer passes a final answer on, its body as it comes.
-func (c *conn) relayAnswer(up *upstream.Conn, r *http1.Response) ending {
+// relayAnswer passes a final answer on, its body as it comes. With an error,
+// which is a *clientError or the application's, the answer is not whole.
+func (c *conn) relayAnswer(up *upstream.Conn, r *http1.Response) (ending, error) {
 	w := c.work
 	framing := c.frame(r)
+	c.begun = false
 	w.out = c.appendAnswerHead(w.out[:0], r, framing)
 	w.downBody.Reset(&up.Reader, r.Framing, r.Length)
-	whole, err := c.relayBody(framing)
+	err := c.relayBody(framing)
+	if err == nil {
+		err = c.flush()
+	}
 	switch {
-	case err != nil || (whole && c.flush() != nil):
-		return cut
-	case !whole:
-		return cut
+	case err != nil:
+		return cut, err
 	case framing.close:
-		return closeAfter
+		return closeAfter, nil
 	default:
-		return keep
+		return keep, nil
 	}
 }
 
@@ -94,14 +97,13 @@ func (c *conn) appendAnswerHead(dst []byte, r *http1.Response, f answerFraming) 
 	return append(dst, "\r\n"...)
 }
 
-// relayBody gathers what is there and writes before it waits. It reports
-// whether the body was whole; the error is the client's.
-func (c *conn) relayBody(f answerFraming) (whole bool, err error) {
+// relayBody gathers what is there and writes before it waits.
+func (c *conn) relayBody(f answerFraming) error {
 	w := c.work
 	for {
 		if !w.downBody.Ready() {
 			if err := c.flush(); err != nil {
-				return false, err
+				return err
 			}
 		}
 		piece, err := w.downBody.Next()
@@ -109,26 +111,27 @@ func (c *conn) relayBody(f answerFraming) (whole bool, err error) {
 			if f.chunked {
 				w.out = c.appendTrailers(w.out, w.downBody.Trailer(), w.response.Nominated)
 			}
-			return true, nil
+			return nil
+		}
+		if err == nil {
+			err = c.sendPiece(piece, f.chunked)
 		}
 		if err != nil {
-			return false, c.answerCut(err)
-		}
-		if err := c.sendPiece(piece, f.chunked); err != nil {
-			return false, err
+			return err
 		}
 	}
 }
 
-// answerCut returns the error if it is the client's, and logs the application's.
-func (c *conn) answerCut(err error) error {
+// answerCut tells of an answer whose beginning the client has got already: all
+// that is left is to let it notice.
+func (c *conn) answerCut(err error) {
 	var gone *clientError
 	if errors.As(err, &gone) {
-		return err
+		c.server.log.Debug("answer not taken", zap.String("remote", c.remote), zap.Error(err))
+		return
 	}
 	c.server.log.Warn("the application's answer was cut short",
 		zap.String("remote", c.remote), zap.String("reason", "answer_truncated"), zap.Error(err))
-	return nil
 }
 
 // chunkRoom is what a chunk takes beyond its data, at most.

@@ -77,9 +77,14 @@ func TestABodyCutShortDoesNotLookWhole(t *testing.T) {
 			app := startBackend(t, writing(test.answer))
 			c := startSidecar(t, app.url).dial(t, nil)
 			c.send(simpleGet, smuggled)
-			got := c.wantCut()
-			// What came before the fault may have arrived or not, but no more.
-			if !strings.HasPrefix(test.want, got) {
+			got, err := c.rest()
+			// What came before the fault may have arrived or not, but no more; a
+			// fault that was there before anything had gone out is a 502.
+			switch {
+			case strings.HasPrefix(got, "HTTP/1.1 502 ") && err == nil:
+			case err == nil:
+				t.Errorf("the connection ended cleanly after %q: a client would take that for the whole answer", got)
+			case !strings.HasPrefix(test.want, got):
 				t.Errorf("the client got\n%q\nwhich is not a part of\n%q", got, test.want)
 			}
 			app.seen(t)
@@ -149,4 +154,11 @@ func TestALargeRequestHeadWithinTheLimitPasses(t *testing.T) {
 			t.Error("the field did not arrive whole")
 		}
 	}
+}
+
+func TestAFaultInABodyOfWhichNothingWasSentIsA502(t *testing.T) {
+	app := startBackend(t, writing("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n"))
+	c := startSidecar(t, app.url).dial(t, nil)
+	c.send(simpleGet)
+	c.wantRefusal("GET", 502)
 }

@@ -27,6 +27,7 @@ type conn struct {
 	hint    uint32    // where in the upstream pool to look first
 	now     time.Time // of the last byte that came from either side: what deadlines are reckoned from
 
+	begun                 bool // something of the answer has been written
 	readAlarm, writeAlarm upstream.Alarm
 }
 

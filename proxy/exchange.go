@@ -33,6 +33,9 @@ func (c *conn) exchange() ending {
 		if !again {
 			return end
 		}
+		if c.state.Load() == severed {
+			return cut // the end that looked like the application's was the shutdown's
+		}
 		up = nil // a fresh one: others in the pool may be as stale
 	}
 }
@@ -90,7 +93,7 @@ func (c *conn) attempt(up *upstream.Conn, whole bool) (end ending, again bool) {
 	answer, err := c.readAnswerHead(up)
 	if err != nil {
 		c.stopWatch()
-		stale := len(up.Reader.Buffered()) == 0 && up.Reused() && w.safe && applicationClosed(err) && c.state.Load() != severed
+		stale := len(up.Reader.Buffered()) == 0 && up.Reused() && w.safe && applicationClosed(err)
 		up.Close()
 		if stale {
 			return keep, true
@@ -101,8 +104,15 @@ func (c *conn) attempt(up *upstream.Conn, whole bool) (end ending, again bool) {
 		c.stopWatch()
 		return c.runTunnel(up, answer), false
 	}
-	end = c.relayAnswer(up, answer)
+	end, err = c.relayAnswer(up, answer)
 	c.stopWatch()
+	switch {
+	case err != nil && !c.begun:
+		up.Close()
+		return c.answerFailed(x.upload, err), false
+	case err != nil:
+		c.answerCut(err)
+	}
 	return c.finish(up, end), false
 }
 
@@ -154,10 +164,7 @@ var errUnaskedUpgrade = errors.New("the application switched to a protocol that 
 func (c *conn) sendInterim(r *http1.Response) error {
 	w := c.work
 	w.out = c.appendAnswerHead(w.out[:0], r, answerFraming{})
-	if err := c.flush(); err != nil {
-		return &clientError{err}
-	}
-	return nil
+	return c.flush()
 }
 
 func (c *conn) fillAnswerHead(reader *http1.Reader) ([]byte, error) {

@@ -8,7 +8,6 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
-	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -356,5 +355,3 @@ func waitFor(t testing.TB, what string, holds func() bool) {
 func (s *sidecar) logged(message string) []observer.LoggedEntry {
 	return s.logs.FilterMessage(message).All()
 }
-
-var _ = fmt.Sprint

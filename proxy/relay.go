@@ -124,7 +124,8 @@ func (c *conn) refuse(page *refusal) ending {
 	return closeAfter
 }
 
-// flush writes what has gathered in out to the client.
+// flush writes what has gathered in out to the client. The error is a
+// *clientError.
 func (c *conn) flush() error {
 	w := c.work
 	if len(w.out) == 0 {
@@ -137,8 +138,11 @@ func (c *conn) flush() error {
 
 func (c *conn) send(p []byte) error {
 	c.waitWrite()
-	_, err := c.tls.Write(p)
-	return err
+	c.begun = true
+	if _, err := c.tls.Write(p); err != nil {
+		return &clientError{err}
+	}
+	return nil
 }
 
 // answerPlainHTTP is nginx's 497, in plain text since there is no TLS to say it

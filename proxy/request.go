@@ -71,12 +71,15 @@ func (c *conn) appendClientFields(dst []byte) ([]byte, said, error) {
 			http1.XForwardedFor, http1.XForwardedProto, http1.XForwardedHost, http1.XRealIP:
 			continue
 		case http1.XRequestID:
-			if !c.server.stripper.Drop(f.Name) {
+			if !c.server.stripper.Drop(f.Name) && !r.Nominated(f.Name) {
 				s.requestID = f.Value
 				s.requestIDs++
 			}
 			continue
 		case http1.Trailer:
+			if r.Nominated(f.Name) {
+				continue
+			}
 			dst = c.appendTrailerField(dst, f)
 			continue
 		default:
