@@ -20,6 +20,7 @@ type corpusApp struct {
 	pieces []string
 	hold   bool
 	last   net.Conn      // that the case was answered on
+	reused bool          // it was used again, although it said too much
 	said   chan struct{} // an answer to hold on after has been written
 }
 
@@ -40,6 +41,9 @@ func (a *corpusApp) answer(conn net.Conn, r *bufio.Reader, head string) bool {
 	}
 	<-a.requests // nobody counts them here
 	if strings.HasPrefix(head, "GET /next ") {
+		a.mu.Lock()
+		a.reused = a.reused || a.hold && conn == a.last
+		a.mu.Unlock()
 		_, err := io.WriteString(conn, echoAnswer(head))
 		return err == nil
 	}
@@ -106,14 +110,23 @@ func TestHostileAnswers(t *testing.T) {
 			if _, err := io.ReadFull(other.r, got); err != nil || string(got) != nextAnswer {
 				t.Fatalf("%s: then another client got %q, %v", name, got, err)
 			}
+			if app.wasReused() {
+				t.Errorf("%s: the connection served another request", name)
+			}
 		}
 	}
+}
+
+func (a *corpusApp) wasReused() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.reused
 }
 
 func (a *corpusApp) set(c *corpusCase, cuts []int) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.hold, a.pieces = c.hold, nil
+	a.hold, a.pieces, a.last, a.reused = c.hold, nil, nil, false
 	from := 0
 	for _, cut := range append(cuts, len(c.answer)) {
 		a.pieces = append(a.pieces, c.answer[from:cut])

@@ -226,7 +226,12 @@ func (a *scriptedApp) answer(conn net.Conn, r *bufio.Reader, request *http.Reque
 	case 11:
 		return last("HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\nabc" + poison)
 	case 12, 13:
-		return say(good + poison)
+		if say(good + poison) {
+			if _, err := r.ReadByte(); err == nil {
+				a.t.Errorf("a connection was used again on which something followed the answer")
+			}
+		}
+		return false
 	case 14:
 		return last(good)
 	case 15:

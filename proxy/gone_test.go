@@ -86,6 +86,29 @@ func TestTheApplicationIsToldWhenItsClientHasGone(t *testing.T) {
 	}
 }
 
+// A client that has sent ahead is watched all the same.
+func TestAClientThatGoesAfterItHasSentAheadIsMissed(t *testing.T) {
+	for how, leave := range departures {
+		t.Run(how, func(t *testing.T) {
+			t.Parallel()
+			asked, ended := make(chan struct{}, 1), make(chan error, 1)
+			app := startBackend(t, thinking("", asked, ended))
+			s := startSidecar(t, app.url)
+			c := s.dial(t, nil)
+			c.send("GET /think HTTP/1.1\r\nHost: h\r\n\r\n")
+			await(t, "the application thinks", asked)
+			<-time.After(patience * 5 / 4) // by now, most likely, the sidecar watches the client
+			c.send("GET / HTTP/1.1\r\n")
+			c.send("Host: ")
+			leave(c)
+			await(t, "the application's connection ends", ended)
+			waitFor(t, "no connection is left", func() bool { return s.open() == 0 })
+			app.seen(t)
+			app.sawNothing(t)
+		})
+	}
+}
+
 // pondering answers with the body it got; on /think not before its release.
 func pondering(asked chan<- struct{}, release <-chan struct{}) exchangeFunc {
 	return func(conn net.Conn, r *bufio.Reader, head string) bool {

@@ -53,6 +53,7 @@ func (w *work) lend(c *conn) {
 func (w *work) reclaim() {
 	w.source = source{}
 	w.client.Reset(nil, nil)
+	w.upBody, w.downBody = http1.Body{}, http1.Body{} // trailers are memory of their own
 	w.out = w.outArray[:0]
 }
 
