@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/hex"
 	"fmt"
 	"net"
@@ -96,8 +97,11 @@ func exposedIn(table string, port uint16) []string {
 	var open []string
 	lines := bufio.NewScanner(file)
 	for lines.Scan() {
+		if !bytes.Contains(lines.Bytes(), []byte(" 0A ")) { // TCP_LISTEN
+			continue // most lines of a busy machine
+		}
 		fields := strings.Fields(lines.Text())
-		if len(fields) < 4 || fields[3] != "0A" { // TCP_LISTEN
+		if len(fields) < 4 || fields[3] != "0A" {
 			continue
 		}
 		addr, err := procAddress(fields[1])

@@ -50,7 +50,7 @@ func FuzzConnection(f *testing.F) {
 		}
 	}
 	f.Add([]byte(simpleGet+simpleGet), []byte{}, byte(0), append([]byte{17, 36}, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"...))
-	base := newSidecar(f, "unix:///nowhere", "MTLS_UPSTREAM_TIMEOUT=300ms", "MTLS_MAX_BODY_BYTES=64KiB")
+	base := newSidecar(f, "unix:///nowhere", "MTLS_UPSTREAM_TIMEOUT=10s", "MTLS_MAX_BODY_BYTES=64KiB", "MTLS_UPSTREAM_EXPOSED=ignore")
 	folder, err := os.MkdirTemp("", "fuzz")
 	if err != nil {
 		f.Fatal(err)
@@ -174,6 +174,9 @@ func (x *fuzzed) checkAnswers(got []byte, requests int) {
 			return // the end, or cut
 		}
 		if answer.StatusCode == 101 {
+			if finals >= len(methods) || !strings.Contains(methods[finals], "\r\nUpgrade: ") {
+				x.t.Errorf("a switch that was not asked for:\n%q", got)
+			}
 			return // what follows is the tunnel's
 		}
 		if _, err := io.Copy(io.Discard, answer.Body); err != nil {
