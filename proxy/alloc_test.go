@@ -23,9 +23,7 @@ func TestASmallRequestIsRelayedWithoutAllocation(t *testing.T) {
 	} {
 		t.Run(test.what, func(t *testing.T) {
 			app := fixedBackend(t, test.answer)
-			// The look at the kernel's tables goes on beside the requests.
-			s := startSidecar(t, app, "MTLS_UPSTREAM_EXPOSED=ignore")
-			got := allocations(t, newFixedClient(t, s, test.request, test.relayed))
+			got := allocations(t, newFixedClient(t, startSidecar(t, app), test.request, test.relayed))
 			// The rest is what the runtime does now and then, not per request.
 			if got > bare+0.05 {
 				t.Errorf("%.2f allocations per request, where bare crypto/tls makes %.2f", got, bare)

@@ -180,80 +180,89 @@ func readable(head string) string {
 
 const poison = "HTTP/1.1 200 OK\r\nX-Poison: 1\r\nContent-Length: 6\r\n\r\npoison"
 
+// What the application does after it has answered.
+const (
+	goesOn    = iota // with the next request
+	closes           // its end of the connection
+	readsBody        // for the first time
+	waits            // for the end: nothing more may come on the connection
+	tunnels          // takes whatever comes, to the end
+)
+
+// saying is one way to answer a request: text in which GOOD stands for a proper
+// answer, and what comes then.
+type saying struct {
+	text  string
+	then  int
+	early bool // before the request's body is read
+}
+
+// rawAnswer stands for an answer that is the fuzzer's own.
+const rawAnswer = "RAW"
+
+func sayings() []saying {
+	const ok = "HTTP/1.1 200 OK\r\n"
+	return []saying{
+		{text: "GOOD"},
+		{text: "CHUNKED"},
+		{text: ok + "\r\nto the end", then: closes},
+		{text: "HTTP/1.0 200 OK\r\nConnection: keep-alive\r\n\r\nto the end", then: closes},
+		{text: "HTTP/1.1 204 No Content\r\n\r\n"},
+		{text: "HTTP/1.1 304 Not Modified\r\nContent-Length: 9\r\n\r\n"},
+		{text: "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: <a>\r\n\r\nGOOD"},
+		{text: "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n", then: tunnels},
+		{text: ok + "Content-Le", then: closes},
+		{text: ok + "Content-Length: 99\r\n\r\nshort", then: closes},
+		{text: ok + "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\nxyz\r\n" + poison, then: closes},
+		{text: ok + "Content-Length: 2\r\nContent-Length: 3\r\n\r\nabc" + poison, then: closes},
+		{text: "GOOD" + poison, then: waits},
+		{text: "HTTP/1.1 204 No Content\r\n\r\n" + poison, then: waits},
+		{text: "GOOD", then: closes},
+		{text: ok + "X-Large: " + strings.Repeat("l", 20<<10) + "\r\nContent-Length: 0\r\n\r\n"},
+		{text: ok + "Connection: close\r\n\r\n" + strings.Repeat("large", 20<<10), then: closes},
+		{text: rawAnswer},
+		{text: "", then: closes},
+		{text: ok + "Content-Length: 0\r\nKeep-Alive: timeout=0\r\n\r\n"},
+		{text: "GOOD", then: readsBody, early: true},
+		{text: "GOOD", then: closes, early: true},
+		{text: "", then: closes, early: true},
+		{text: "HTTP/1.1 413 Content Too Large\r\nContent-Length: 0\r\nConnection: close\r\n\r\n", then: closes, early: true},
+	}
+}
+
 // answer follows the script. It reports whether the connection goes on.
 func (a *scriptedApp) answer(conn net.Conn, r *bufio.Reader, request *http.Request, head string) bool {
-	kind := a.next() % 24
-	early := kind >= 20 // before the body is read
-	if !early && !a.readBody(r, head) {
+	all := sayings()
+	s := all[int(a.next())%len(all)]
+	if !s.early && !a.readBody(r, head) {
 		return false
 	}
 	_, target, _ := strings.Cut(head, " ")
 	target, _, _ = strings.Cut(target, " ")
-	body := target
-	if request.Method == "HEAD" {
-		body = ""
+	good := fmt.Sprintf("HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n", len(target))
+	chunked := "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: X-T\r\n\r\n"
+	if request.Method != "HEAD" {
+		good += target
+		chunked += "3;a=b\r\nabc\r\n0\r\nX-T: 1\r\nVERIFIED: SUCCESS\r\n\r\n"
 	}
-	good := fmt.Sprintf("HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s", len(target), body)
-	say := func(text string) bool { _, err := io.WriteString(conn, text); return err == nil }
-	last := func(text string) bool { say(text); return false }
-	switch kind {
-	case 1:
-		if request.Method == "HEAD" {
-			return say(good)
-		}
-		return say("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: X-T\r\n\r\n3;a=b\r\nabc\r\n0\r\nX-T: 1\r\nVERIFIED: SUCCESS\r\n\r\n")
-	case 2:
-		return last("HTTP/1.1 200 OK\r\n\r\nto the end")
-	case 3:
-		return last("HTTP/1.0 200 OK\r\nConnection: keep-alive\r\n\r\nto the end")
-	case 4:
-		return say("HTTP/1.1 204 No Content\r\n\r\n")
-	case 5:
-		return say("HTTP/1.1 304 Not Modified\r\nContent-Length: 9\r\n\r\n")
-	case 6:
-		return say("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: <a>\r\n\r\n" + good)
-	case 7:
-		if say("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n") {
-			_, _ = io.Copy(io.Discard, r)
-		}
-		return false
-	case 8:
-		return last("HTTP/1.1 200 OK\r\nContent-Le")
-	case 9:
-		return last("HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\nshort")
-	case 10:
-		return last("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\nxyz\r\n" + poison)
-	case 11:
-		return last("HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\nabc" + poison)
-	case 12, 13:
-		if say(good + poison) {
-			if _, err := r.ReadByte(); err == nil {
-				a.t.Errorf("a connection was used again on which something followed the answer")
-			}
-		}
-		return false
-	case 14:
-		return last(good)
-	case 15:
-		return say("HTTP/1.1 200 OK\r\nX-Large: " + strings.Repeat("l", 20<<10) + "\r\nContent-Length: 0\r\n\r\n")
-	case 16:
-		return last("HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n" + strings.Repeat("large", 20<<10))
-	case 17:
-		return say(string(a.take(int(a.next()))) + "\r\n\r\n")
-	case 18:
-		return false // without a word
-	case 19:
-		return say("HTTP/1.1 200 OK\r\nContent-Length: 0\r\nKeep-Alive: timeout=0\r\n\r\n")
-	case 20:
-		return say(good) && a.readBody(r, head)
-	case 21:
-		return last(good)
-	case 22:
-		return last("")
-	case 23:
-		return last("HTTP/1.1 413 Content Too Large\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+	text := strings.NewReplacer("GOOD", good, "CHUNKED", chunked).Replace(s.text)
+	if text == rawAnswer {
+		text = string(a.take(int(a.next()))) + "\r\n\r\n"
 	}
-	return say(good)
+	if _, err := io.WriteString(conn, text); err != nil {
+		return false
+	}
+	switch s.then {
+	case readsBody:
+		return a.readBody(r, head)
+	case waits:
+		if _, err := r.ReadByte(); err == nil {
+			a.t.Error("a connection was used again on which something followed the answer")
+		}
+	case tunnels:
+		_, _ = io.Copy(io.Discard, r)
+	}
+	return s.then == goesOn
 }
 
 // readBody reads a request's body, which must be well formed as far as it comes.
@@ -273,38 +282,4 @@ func (a *scriptedApp) readBody(r *bufio.Reader, head string) bool {
 func isNetError(err error) bool {
 	var op *net.OpError
 	return errors.As(err, &op)
-}
-
-// pipeListener accepts connections made in memory: a fuzz target would use up
-// the ports.
-type pipeListener struct {
-	conns chan net.Conn
-	done  chan struct{}
-	once  sync.Once
-}
-
-func newPipeListener() *pipeListener {
-	return &pipeListener{conns: make(chan net.Conn), done: make(chan struct{})}
-}
-
-func (l *pipeListener) Accept() (net.Conn, error) {
-	select {
-	case conn := <-l.conns:
-		return conn, nil
-	case <-l.done:
-		return nil, net.ErrClosed
-	}
-}
-
-func (l *pipeListener) Close() error {
-	l.once.Do(func() { close(l.done) })
-	return nil
-}
-
-func (l *pipeListener) Addr() net.Addr { return &net.UnixAddr{Name: "pipe", Net: "pipe"} }
-
-func (l *pipeListener) dial() net.Conn {
-	client, server := net.Pipe()
-	l.conns <- server
-	return client
 }
