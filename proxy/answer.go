@@ -26,7 +26,10 @@ func (c *conn) relayAnswer(up *upstream.Conn, r *http1.Response) (ending, error)
 	c.begun = false
 	w.out = c.appendAnswerHead(w.out[:0], r, framing)
 	w.downBody.Reset(&up.Reader, r.Framing, r.Length)
-	err := c.relayBody(framing)
+	if r.Length >= largeAnswer {
+		w.enlarge(&up.Reader)
+	}
+	err := c.relayBody(up, framing)
 	if err == nil {
 		err = c.flush()
 	}
@@ -98,13 +101,16 @@ func (c *conn) appendAnswerHead(dst []byte, r *http1.Response, f answerFraming) 
 }
 
 // relayBody gathers what is there and writes before it waits.
-func (c *conn) relayBody(f answerFraming) error {
+func (c *conn) relayBody(up *upstream.Conn, f answerFraming) error {
 	w := c.work
-	for {
+	for relayed := 0; ; {
 		if !w.downBody.Ready() {
 			if err := c.flush(); err != nil {
 				return err
 			}
+		}
+		if relayed >= largeAnswer {
+			w.enlarge(&up.Reader)
 		}
 		piece, err := w.downBody.Next()
 		if err == io.EOF {
@@ -119,6 +125,7 @@ func (c *conn) relayBody(f answerFraming) error {
 		if err != nil {
 			return err
 		}
+		relayed += len(piece)
 	}
 }
 

@@ -30,6 +30,9 @@ func (c *conn) exchange() ending {
 		}
 		end, again := c.attempt(up, whole)
 		c.up.Store(nil)
+		if c.work != nil { // a tunnel has given it back
+			c.work.shrink()
+		}
 		if !again {
 			return end
 		}

@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"os"
+	"sync"
 	"time"
 
 	"mtls-sidecar/proxy/http1"
@@ -31,9 +32,36 @@ type work struct {
 
 	answer answerSource
 
+	large *[largeSize]byte // lent in place of answerIn while a large answer is relayed
+
 	in       [bufferSize]byte     // lent to client
 	answerIn [bufferSize]byte     // lent to the upstream connection's reader
 	outArray [2 * bufferSize]byte // a request's head, and the first piece of its body
+}
+
+// largeSize is read at once from the application once an answer has turned out
+// to be large: a quarter of the reads, and the application is woken as rarely.
+const (
+	largeSize   = 4 * bufferSize
+	largeAnswer = 2 * bufferSize
+)
+
+var largeBuffers = sync.Pool{New: func() any { return new([largeSize]byte) }}
+
+// enlarge lends the reader of an answer a large buffer.
+func (w *work) enlarge(r *http1.Reader) {
+	if w.large == nil {
+		w.large = largeBuffers.Get().(*[largeSize]byte)
+		r.Grow(w.large[:])
+	}
+}
+
+// shrink gives the large buffer back; nobody may read from it any more.
+func (w *work) shrink() {
+	if w.large != nil {
+		largeBuffers.Put(w.large)
+		w.large = nil
+	}
 }
 
 func newWork() *work {
