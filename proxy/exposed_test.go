@@ -14,7 +14,7 @@ import (
 func linuxOnly(t *testing.T) {
 	t.Helper()
 	if runtime.GOOS != "linux" {
-		t.Skip("/proc/net/tcp is Linux's")
+		absent(t, "/proc/net/tcp is Linux's")
 	}
 }
 
@@ -23,7 +23,7 @@ func listening(t *testing.T, network, address string) (net.Listener, string) {
 	t.Helper()
 	listener, err := net.Listen(network, net.JoinHostPort(address, "0"))
 	if err != nil {
-		t.Skipf("listening on %s: %v", address, err)
+		absent(t, "listening on %s: %v", address, err)
 	}
 	t.Cleanup(func() { listener.Close() })
 	_, port, err := net.SplitHostPort(listener.Addr().String())

@@ -356,3 +356,13 @@ func waitFor(t testing.TB, what string, holds func() bool) {
 func (s *sidecar) logged(message string) []observer.LoggedEntry {
 	return s.logs.FilterMessage(message).All()
 }
+
+// absent skips a test that needs what this system has not, but fails it with
+// TEST_REQUIRE=1.
+func absent(t testing.TB, format string, args ...any) {
+	t.Helper()
+	if os.Getenv("TEST_REQUIRE") == "1" {
+		t.Fatalf(format, args...)
+	}
+	t.Skipf(format, args...)
+}

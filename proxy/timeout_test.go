@@ -158,7 +158,7 @@ func deafListener(t *testing.T) string {
 		}
 		t.Cleanup(func() { socket.Close() })
 	}
-	t.Skip("this system queues connections without end")
+	absent(t, "this system queues connections without end")
 	return ""
 }
 
