@@ -9,9 +9,6 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"strconv"
-	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -157,24 +154,4 @@ func descriptorsFor(t *testing.T, n int) int {
 		missing(t, "%d connections are too few to measure", n)
 	}
 	return n
-}
-
-// statusBytes reads a size from /proc/PID/status, in bytes.
-func statusBytes(t *testing.T, p *process, field string) int {
-	t.Helper()
-	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))
-	if err != nil {
-		missing(t, "the memory of a process cannot be read here: %v", err)
-	}
-	for line := range strings.Lines(string(status)) {
-		if value, found := strings.CutPrefix(line, field+":"); found {
-			kib, err := strconv.Atoi(strings.TrimSuffix(strings.TrimSpace(value), " kB"))
-			if err != nil {
-				t.Fatal(err)
-			}
-			return kib << 10
-		}
-	}
-	t.Fatalf("no %s in\n%s", field, status)
-	return 0
 }

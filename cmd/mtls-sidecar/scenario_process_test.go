@@ -3,7 +3,10 @@ package main_test
 import (
 	"bytes"
 	"errors"
+	"fmt"
+	"os"
 	"os/exec"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -178,4 +181,24 @@ func (w *lineWriter) add(text string) {
 	w.p.lines = append(w.p.lines, line{w.stderr, text})
 	close(w.p.changed)
 	w.p.changed = make(chan struct{})
+}
+
+// statusBytes reads a size from /proc/PID/status, in bytes.
+func statusBytes(t *testing.T, p *process, field string) int {
+	t.Helper()
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))
+	if err != nil {
+		missing(t, "the memory of a process cannot be read here: %v", err)
+	}
+	for line := range strings.Lines(string(status)) {
+		if value, found := strings.CutPrefix(line, field+":"); found {
+			kib, err := strconv.Atoi(strings.TrimSuffix(strings.TrimSpace(value), " kB"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			return kib << 10
+		}
+	}
+	t.Fatalf("no %s in\n%s", field, status)
+	return 0
 }
