@@ -265,6 +265,9 @@ func (c *conn) refuseBody(err error) ending {
 			zap.Int("status", broken.Status), zap.String("reason", "bad_request"), zap.String("detail", broken.Text))
 		return c.refuse(badRequest(broken))
 	default:
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			c.server.events.count(BodyTimeout)
+		}
 		c.server.log.Debug("request body not read", zap.String("remote", c.remote), zap.Error(err))
 		return cut
 	}

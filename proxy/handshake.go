@@ -55,6 +55,9 @@ func (s *Server) handshake(socket net.Conn) {
 	c.session.server = s
 	_ = socket.SetDeadline(time.Now().Add(s.config.HandshakeTimeout.Duration))
 	if ok, news := s.conns.add(c); !ok {
+		if s.conns.limit > 0 {
+			s.events.count(ConnectionLimit)
+		}
 		if news {
 			s.log.Warn("turning connections away: MTLS_MAX_CONNECTIONS are open",
 				zap.String("remote", c.remote), zap.Int("max_connections", s.conns.limit))
@@ -82,6 +85,9 @@ func (s *Server) handshakeFailed(c *conn, err error) {
 	var refused *refusedError
 	var alert *net.OpError
 	remote := zap.String("remote", c.remote)
+	if errors.Is(err, os.ErrDeadlineExceeded) && !c.leaving() {
+		s.events.count(HandshakeTimeout)
+	}
 	switch {
 	case c.leaving() && (errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, net.ErrClosed)):
 		s.log.Debug("handshake ended by the shutdown", remote)

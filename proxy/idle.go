@@ -42,6 +42,7 @@ func (c *conn) readFirst() bool {
 	for {
 		left := config.IdleTimeout.Duration - c.now.Sub(start)
 		if left <= 0 {
+			c.server.events.count(IdleTimeout)
 			return false
 		}
 		if c.now.Sub(start) >= span && !c.awaitReadable(left) {

@@ -102,11 +102,20 @@ func (c *conn) readHead() ([]byte, error) {
 func (c *conn) refuseHead(err error) ending {
 	var broken *http1.Error
 	if !errors.As(err, &broken) {
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			c.server.events.count(HeaderTimeout)
+		}
 		c.server.log.Debug("request not read", zap.String("remote", c.remote), zap.Error(err))
 		return cut
 	}
 	c.work.request.Fields = c.work.request.Fields[:0]
 	c.work.isHead, c.work.json = false, false
+	switch broken.Status {
+	case 431:
+		c.server.events.count(HeadTooLarge)
+	case 414:
+		c.server.events.count(TargetTooLong)
+	}
 	c.server.log.Info("request refused", zap.String("remote", c.remote),
 		zap.Int("status", broken.Status), zap.String("reason", "bad_request"), zap.String("detail", broken.Text))
 	return c.refuse(badRequest(broken))
@@ -115,6 +124,14 @@ func (c *conn) refuseHead(err error) ending {
 // refuse sends an answer of our own and gives the connection up.
 func (c *conn) refuse(page *refusal) ending {
 	w := c.work
+	switch page {
+	case bodyTooLarge:
+		c.server.events.count(BodyTooLarge)
+	case identityTooLarge:
+		c.server.events.count(IdentityTooLarge)
+	case upstreamSlow:
+		c.server.events.count(UpstreamTimeout)
+	}
 	asJSON := w.json || prefersJSON(w.request.Fields)
 	w.out = page.appendTo(w.out[:0], asJSON, w.isHead)
 	c.now = time.Now()
@@ -140,6 +157,9 @@ func (c *conn) send(p []byte) error {
 	c.waitWrite()
 	c.begun = true
 	if _, err := c.tls.Write(p); err != nil {
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			c.server.events.count(SendTimeout)
+		}
 		return &clientError{err}
 	}
 	return nil

@@ -30,6 +30,7 @@ type Server struct {
 	works    sync.Pool // of *work
 	conns    registry
 	memory   housekeeper
+	events   events
 	accepted atomic.Uint32 // connections so far: spreads them over the upstream pool
 	tunnels  atomic.Int64  // open ones
 	exposure exposure

@@ -94,6 +94,7 @@ func (c *conn) runTunnel(up *upstream.Conn, r *http1.Response) ending {
 	}
 	_ = c.socket.SetReadDeadline(time.Time{})
 	_ = up.SetReadDeadline(time.Time{})
+	c.server.events.count(TunnelOpened)
 	c.server.tunnels.Add(1)
 	defer c.server.tunnels.Add(-1)
 	other := make(chan struct{})
@@ -172,6 +173,10 @@ func (t *tunnel) copy(read func([]byte) (int, error), deadline func(time.Time) e
 			return
 		case errors.Is(err, os.ErrDeadlineExceeded) && time.Since(time.Unix(0, t.active.Load())) < t.idle:
 			// The other direction was active meanwhile.
+		case errors.Is(err, os.ErrDeadlineExceeded) && !t.broken.Load():
+			t.conn.server.events.count(TunnelIdle)
+			t.fail()
+			return
 		default:
 			t.fail()
 			return

@@ -43,6 +43,7 @@ func (c *conn) startWatch(up *upstream.Conn) *watch {
 			case errors.Is(err, os.ErrDeadlineExceeded): // stopped
 			case errors.Is(err, http1.ErrFull): // a client that has sent so much ahead is there
 			default:
+				c.server.events.count(ClientGone)
 				watch.gone.Store(true)
 				up.Close()
 			}
