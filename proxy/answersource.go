@@ -31,6 +31,9 @@ func (s *answerSource) Read(p []byte) (int, error) {
 	if deadline, move := s.up.ReadAlarm.Due(start, wait); move {
 		_ = s.up.SetReadDeadline(deadline)
 	}
+	if s.watch != nil || s.upload != nil {
+		s.conn.coverWrites(s.up.ReadAlarm.At()) // somebody reads from the client meanwhile
+	}
 	for {
 		if s.upload != nil && s.upload.failed.Load() {
 			<-s.upload.done
@@ -72,6 +75,7 @@ func (s *answerSource) waitOn(start time.Time) bool {
 	}
 	s.up.ReadAlarm.Forget()
 	_ = s.up.SetReadDeadline(due)
+	s.conn.coverWrites(due)
 	if s.upload != nil && s.upload.failed.Load() {
 		// Looked at after the deadline is set: the upload sets its own after this.
 		_ = s.up.SetReadDeadline(past)

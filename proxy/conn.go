@@ -3,6 +3,7 @@ package proxy
 import (
 	"crypto/tls"
 	"net"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -27,8 +28,11 @@ type conn struct {
 	hint    uint32    // where in the upstream pool to look first
 	now     time.Time // of the last byte that came from either side: what deadlines are reckoned from
 
-	begun                 bool // something of the answer has been written
-	readAlarm, writeAlarm upstream.Alarm
+	begun      bool // something of the answer has been written
+	readAlarm  upstream.Alarm
+	writing    sync.Mutex // of writeAlarm: whoever reads may have to write, see coverWrites
+	writeAlarm upstream.Alarm
+	waking     sync.Mutex // held by drain while it wakes an idle connection
 }
 
 // States of a connection, so that a shutdown ends an idle one at once and a
@@ -47,6 +51,8 @@ const handshakeGrace = time.Second
 
 // drain is called by the registry, from another goroutine.
 func (c *conn) drain() {
+	c.waking.Lock()
+	defer c.waking.Unlock()
 	for {
 		switch state := c.state.Load(); state {
 		case handshaking:
@@ -117,13 +123,47 @@ func (c *conn) waitRead(now time.Time, timeout time.Duration) {
 	if deadline, move := c.readAlarm.Due(now, timeout); move {
 		_ = c.socket.SetReadDeadline(deadline)
 	}
+	c.coverWrites(c.readAlarm.At())
+}
+
+// coverWrites makes sure that a write until then may still be made, and that
+// none lasts for ever. A TLS 1.3 client may ask for a KeyUpdate at any time,
+// which crypto/tls answers from within a read (RFC 8446 §4.6.3): with a deadline
+// in the past the answer would fail and break the connection, without one a
+// client that does not read would hold the read for ever.
+func (c *conn) coverWrites(until time.Time) {
+	c.writing.Lock()
+	defer c.writing.Unlock()
+	if deadline, move := c.writeAlarm.Reach(until, c.server.config.SendTimeout.Duration); move {
+		_ = c.socket.SetWriteDeadline(deadline)
+	}
 }
 
 // waitWrite sets the deadline for writing to the client.
 func (c *conn) waitWrite() {
+	c.writing.Lock()
+	defer c.writing.Unlock()
 	if deadline, move := c.writeAlarm.Due(c.now, c.server.config.SendTimeout.Duration); move {
 		_ = c.socket.SetWriteDeadline(deadline)
 	}
+}
+
+// interrupt ends a read that another goroutine is in, and waits until it has
+// ended. A write that the read has led to gets a moment, too.
+func (c *conn) interrupt(done <-chan struct{}) {
+	_ = c.socket.SetReadDeadline(past)
+	timer := time.NewTimer(lastWrite)
+	defer timer.Stop()
+	select {
+	case <-done:
+	case <-timer.C:
+		_ = c.socket.SetWriteDeadline(past)
+		<-done
+	}
+	c.readAlarm.Forget()
+	c.writing.Lock()
+	defer c.writing.Unlock()
+	c.writeAlarm.Forget()
 }
 
 func (c *conn) dropWork() {

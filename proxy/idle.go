@@ -25,7 +25,9 @@ func (c *conn) await() bool {
 	// A shutdown that came while we waited has set a deadline in the past; the
 	// request that came first is served all the same.
 	if !c.state.CompareAndSwap(idle, busy) {
+		c.waking.Lock() // until that deadline is set, which is then forgotten
 		c.readAlarm.Forget()
+		c.waking.Unlock()
 	}
 	c.work = c.server.works.Get().(*work)
 	c.work.lend(c)
@@ -87,5 +89,8 @@ func (c *conn) awaitReadable(timeout time.Duration) bool {
 		return err != syscall.EAGAIN
 	})
 	c.now = time.Now()
+	if errors.Is(err, os.ErrDeadlineExceeded) && !c.leaving() {
+		c.server.events.count(IdleTimeout)
+	}
 	return err == nil
 }

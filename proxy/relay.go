@@ -156,7 +156,9 @@ func (c *conn) flush() error {
 func (c *conn) send(p []byte) error {
 	c.waitWrite()
 	c.begun = true
-	if _, err := c.tls.Write(p); err != nil {
+	_, err := c.tls.Write(p)
+	c.now = time.Now() // it may have waited for the client: what is judged and timed next is judged now
+	if err != nil {
 		if errors.Is(err, os.ErrDeadlineExceeded) {
 			c.server.events.count(SendTimeout)
 		}

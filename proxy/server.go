@@ -31,6 +31,8 @@ type Server struct {
 	conns    registry
 	memory   housekeeper
 	events   events
+	life     context.Context // until Shutdown cuts what is in flight
+	end      context.CancelFunc
 	accepted atomic.Uint32 // connections so far: spreads them over the upstream pool
 	tunnels  atomic.Int64  // open ones
 	exposure exposure
@@ -54,6 +56,7 @@ func NewServer(config *Config, material *Material, log *zap.Logger) (*Server, er
 			IdleTimeout:    config.UpstreamIdleTimeout.Duration,
 		}),
 	}
+	s.life, s.end = context.WithCancel(context.Background())
 	s.works.New = func() any { return newWork() }
 	s.conns.limit = int(config.MaxConnections)
 	s.publish(material)
@@ -117,7 +120,7 @@ func (s *Server) Serve(listener net.Listener) error {
 
 // dial connects to the application, having looked at where it listens.
 func (s *Server) dial() (*upstream.Conn, error) {
-	up, err := s.pool.Dial(context.Background())
+	up, err := s.pool.Dial(s.life)
 	if err != nil {
 		return nil, err
 	}
@@ -136,6 +139,7 @@ func (s *Server) Shutdown(ctx context.Context) int {
 	case <-s.conns.empty:
 	case <-ctx.Done():
 	}
+	s.end()
 	tunnels := s.tunnels.Load()
 	cut := s.conns.cut()
 	if cut > 0 {

@@ -92,7 +92,6 @@ func (c *conn) runTunnel(up *upstream.Conn, r *http1.Response) ending {
 		up.Close()
 		return cut
 	}
-	_ = c.socket.SetReadDeadline(time.Time{})
 	_ = up.SetReadDeadline(time.Time{})
 	c.server.events.count(TunnelOpened)
 	c.server.tunnels.Add(1)
@@ -114,7 +113,7 @@ func (c *conn) runTunnel(up *upstream.Conn, r *http1.Response) ending {
 // toApplication passes on what the client sends. Its close_notify ends this
 // direction alone.
 func (t *tunnel) toApplication() {
-	t.copy(t.conn.tls.Read, t.conn.socket.SetReadDeadline, func(p []byte) error {
+	t.copy(t.conn.tls.Read, t.readClientUntil, func(p []byte) error {
 		if deadline, move := t.up.WriteAlarm.Due(time.Now(), t.conn.server.config.UpstreamTimeout.Duration); move {
 			_ = t.up.SetWriteDeadline(deadline)
 		}
@@ -156,8 +155,11 @@ func (t *tunnel) copy(read func([]byte) (int, error), deadline func(time.Time) e
 		}
 	}()
 	for {
+		last := time.Unix(0, t.active.Load())
 		if t.idle > 0 {
-			_ = deadline(time.Unix(0, t.active.Load()).Add(t.idle))
+			_ = deadline(last.Add(t.idle))
+		} else {
+			_ = deadline(time.Now().Add(tunnelSpan))
 		}
 		n, err := read(buffer)
 		if n > 0 {
@@ -171,8 +173,9 @@ func (t *tunnel) copy(read func([]byte) (int, error), deadline func(time.Time) e
 		case err == nil:
 		case err == io.EOF:
 			return
-		case errors.Is(err, os.ErrDeadlineExceeded) && time.Since(time.Unix(0, t.active.Load())) < t.idle:
-			// The other direction was active meanwhile.
+		case errors.Is(err, os.ErrDeadlineExceeded) && !t.broken.Load() &&
+			(t.idle == 0 || time.Since(time.Unix(0, t.active.Load())) < t.idle):
+			// The other direction was active meanwhile, or may be quiet for ever.
 		case errors.Is(err, os.ErrDeadlineExceeded) && !t.broken.Load():
 			t.conn.server.events.count(TunnelIdle)
 			t.fail()
@@ -186,6 +189,15 @@ func (t *tunnel) copy(read func([]byte) (int, error), deadline func(time.Time) e
 			buffer = large[:]
 		}
 	}
+}
+
+// tunnelSpan is how long a read of a tunnel waits at once where it may wait for
+// ever.
+const tunnelSpan = time.Minute
+
+func (t *tunnel) readClientUntil(deadline time.Time) error {
+	t.conn.coverWrites(deadline)
+	return t.conn.socket.SetReadDeadline(deadline)
 }
 
 func (t *tunnel) fail() {

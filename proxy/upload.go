@@ -116,10 +116,9 @@ func (u *upload) settle(end ending) bool {
 		}
 	}
 	u.stopped.Store(true)
-	_ = u.conn.socket.SetReadDeadline(past)
 	u.up.Close()
-	<-u.done
-	return u.whole
+	u.conn.interrupt(u.done)
+	return false
 }
 
 // tooLarge applies MTLS_MAX_BODY_BYTES to a body whose length was not announced.

@@ -59,9 +59,7 @@ func (c *conn) stopWatch() {
 	if w.answer.watch == nil {
 		return
 	}
-	_ = c.socket.SetReadDeadline(past)
-	<-w.answer.watch.done
-	c.readAlarm.Forget()
+	c.interrupt(w.answer.watch.done)
 	w.answer.watch = nil
 }
 

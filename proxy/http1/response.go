@@ -104,16 +104,20 @@ func (r *Response) interpret(method []byte) *Error {
 		return err
 	}
 	bare := r.Status < 200 || r.Status == 204
+	announced := false
 	switch {
 	case bare && r.Framing == Chunked:
 		return errCodingWithNoBody // RFC 9112 §6.1
 	case bare, r.Status == 304, string(method) == "HEAD":
+		announced = bare && r.Length > 0
 		r.Framing, r.Length = NoBody, 0
 	case r.Framing == NoBody:
 		r.Framing = UntilClose
 	}
 	r.options = c.options
-	r.KeepAlive = c.persists(r.Minor) && r.Framing != UntilClose
+	// What announces a body that cannot be may well send one: it must not be
+	// taken for the next answer.
+	r.KeepAlive = c.persists(r.Minor) && r.Framing != UntilClose && !announced
 	r.KeepAliveTimeout = parseKeepAlive(c.keepAlive)
 	r.Upgrade = c.hasUpgrade && c.options.upgrade && r.Minor > 0
 	return nil

@@ -21,5 +21,18 @@ func (a *Alarm) Due(now time.Time, timeout time.Duration) (deadline time.Time, m
 	return a.at, true
 }
 
+// Reach returns a deadline no sooner than until, and whether it has to be set:
+// for something that must be able to go on until then, but not for ever.
+func (a *Alarm) Reach(until time.Time, beyond time.Duration) (deadline time.Time, move bool) {
+	if !a.at.Before(until) {
+		return a.at, false
+	}
+	a.at = until.Add(beyond)
+	return a.at, true
+}
+
+// At is the deadline that was set last.
+func (a *Alarm) At() time.Time { return a.at }
+
 // Forget makes the next Due set the deadline: somebody else has moved it.
 func (a *Alarm) Forget() { a.at = time.Time{} }

@@ -35,6 +35,18 @@ func TestAnAlarmForALongWaitIsBroughtForward(t *testing.T) {
 	}
 }
 
+func TestAnAlarmReachesAsFarAsItMustAndIsLeftThere(t *testing.T) {
+	var a Alarm
+	now := time.Now()
+	until := now.Add(time.Minute)
+	if deadline, move := a.Reach(until, time.Second); !move || deadline.Before(until) {
+		t.Errorf("got a deadline %s too soon, moved %t", until.Sub(deadline), move)
+	}
+	if _, move := a.Reach(until, time.Second); move {
+		t.Error("a deadline that is far enough was moved")
+	}
+}
+
 func TestAForgottenAlarmIsSetAgain(t *testing.T) {
 	var a Alarm
 	now := time.Now()
