@@ -1,7 +1,7 @@
 # The image holds one static file and nothing else: no shell, no C library, no
 # root certificates (the CA that clients are judged by is mounted by the operator).
 #
-#   docker build -t mtls-sidecar .
+#   docker build --build-arg VERSION=$(git describe --always --dirty) -t mtls-sidecar .
 #   docker buildx build --platform linux/amd64,linux/arm64 -t mtls-sidecar .
 #
 # Both images can be replaced by a mirror's:
@@ -13,12 +13,13 @@ ARG RUNTIME_IMAGE=scratch
 FROM --platform=$BUILDPLATFORM ${GO_IMAGE} AS build
 ARG TARGETOS
 ARG TARGETARCH
+ARG VERSION
 WORKDIR /src
 COPY go.mod go.sum ./
 RUN go mod download
 COPY . .
 RUN CGO_ENABLED=0 GOOS=$TARGETOS GOARCH=$TARGETARCH \
-    go build -trimpath -buildvcs=false -ldflags="-s -w" -o /out/mtls-sidecar ./cmd/mtls-sidecar
+    go build -trimpath -buildvcs=false -ldflags="-s -w -X main.release=$VERSION" -o /out/mtls-sidecar ./cmd/mtls-sidecar
 
 FROM ${RUNTIME_IMAGE}
 COPY --from=build /out/mtls-sidecar /mtls-sidecar

@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// The field names of the preset nginx, spelled as they are sent.
+// The names of the identity fields, spelled as they are sent.
 const (
 	NameVerified = "VERIFIED" // $ssl_client_verify
 	NameDN       = "DN"       // $ssl_client_s_dn
@@ -23,7 +23,7 @@ const (
 type Facts struct {
 	Verify  string // VerifyNone, VerifySuccess, or VerifyFailed and a reason
 	Subject []byte // the leaf's subject as DER (x509.Certificate.RawSubject), nil without a certificate
-	HasCert bool   // the client presented a certificate, whether or not it was believed
+	HasCert bool   // Subject is that of a certificate; for forms of the lines that tell it apart from an empty name
 }
 
 // Identity renders the lines that tell the application who the client is, each "Name: value\r\n": the preset nginx, that is

@@ -20,7 +20,7 @@ type StripOptions struct {
 }
 
 // NewStripper makes a Stripper for all dialects and the operator's additions and exceptions. The error joins one error for
-// each entry that cannot be, each beginning with the name of its variable: what is no field name, framing
+// each entry that cannot be, each beginning with its variable: what is no field name, framing
 // names in either list, names that the sidecar writes (MTLS_KEEP_HEADERS), and names in both.
 func NewStripper(opt StripOptions) (*Stripper, error) {
 	if err := opt.check(); err != nil {
@@ -68,7 +68,7 @@ func (s *Stripper) addPrefix(prefix string) {
 func (o StripOptions) check() error {
 	var faults []error
 	fault := func(variable, name, why string) {
-		faults = append(faults, fmt.Errorf("%s: %q %s", variable, name, why))
+		faults = append(faults, fmt.Errorf("%s=%q %s", variable, name, why))
 	}
 	stripped := make(map[string]bool, len(o.Strip))
 	for _, n := range o.Strip {
@@ -80,7 +80,7 @@ func (o StripOptions) check() error {
 	for _, n := range o.Keep {
 		why := cannotKeep(n)
 		if why == "" && stripped[folded(n)] {
-			why = "is in " + variableStrip + " too"
+			why = "is in " + variableStrip + " too; remove it from one of them"
 		}
 		if why != "" {
 			fault(variableKeep, n, why)
@@ -89,7 +89,7 @@ func (o StripOptions) check() error {
 	return errors.Join(faults...)
 }
 
-const notAFieldName = "is not a field name"
+const notAFieldName = "is not a field name; separate names by commas"
 
 // cannotStrip returns the reason, or "".
 func cannotStrip(name string) string {
@@ -99,7 +99,7 @@ func cannotStrip(name string) string {
 	f := folded(name)
 	switch {
 	case guardOf(f) == framing:
-		return "frames the message and cannot be stripped"
+		return "cannot be stripped, since it frames the message; remove it"
 	case f == folded("X-Forwarded-For"):
 		return "is set by MTLS_FORWARDED_FOR: use replace or off there"
 	default:
@@ -114,18 +114,18 @@ func cannotKeep(name string) string {
 	}
 	f := folded(name)
 	if f == folded(NameVerified) || f == folded(NameDN) {
-		return "is written by the sidecar: a client's own would be believed"
+		return "is written by the sidecar, and a client's own would be believed; remove it"
 	}
 	switch guardOf(f) {
 	case framing:
-		return "frames the message: only its exact spelling is understood, and that needs no exception"
+		return "frames the message, and its exact spelling needs no exception; remove it"
 	case written:
-		return "is written by the sidecar itself and cannot be kept"
+		return "is written by the sidecar itself; remove it"
 	case routing, credentials:
-		return "passes in its exact spelling: there is nothing to keep"
+		return "passes in its exact spelling; remove it"
 	}
 	if slices.ContainsFunc(notInTrailers[:], func(n string) bool { return folded(n) == f }) {
-		return "passes in the head: there is nothing to keep"
+		return "passes in the head; remove it"
 	}
 	return ""
 }

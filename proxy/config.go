@@ -147,7 +147,7 @@ func (c *Config) validate() []Fault {
 	}
 	if c.InvalidCert != InvalidReject && c.VerifyClient != VerifyOptional {
 		add("MTLS_INVALID_CERT", string(c.InvalidCert), fmt.Sprintf(
-			"goes with MTLS_VERIFY_CLIENT=optional only, and that is %q: any self-signed certificate would pass; remove it or set MTLS_VERIFY_CLIENT=optional", c.VerifyClient))
+			"goes with MTLS_VERIFY_CLIENT=optional only, and that is %q; remove it or set MTLS_VERIFY_CLIENT=optional", c.VerifyClient))
 	}
 	if c.InvalidCert != InvalidReject && c.RejectWith == RejectAlert {
 		add("MTLS_INVALID_CERT", string(c.InvalidCert),
@@ -159,7 +159,7 @@ func (c *Config) validate() []Fault {
 	}
 	if c.UpstreamURL.remote() && !bool(c.UpstreamAllowRemote) {
 		add("MTLS_UPSTREAM_URL", c.UpstreamURL.String(),
-			"is not on this machine: what is sent there crosses the network in plain text; use a loopback address or unix:///path, or set MTLS_UPSTREAM_ALLOW_REMOTE=true if that is meant")
+			"is not a loopback address: what is sent there may cross the network in plain text; use 127.0.0.1, [::1], localhost or unix:///path, or set MTLS_UPSTREAM_ALLOW_REMOTE=true if that is meant")
 	}
 	for _, t := range c.timeouts() {
 		if t.value <= 0 {
@@ -178,6 +178,9 @@ func (c *Config) validate() []Fault {
 	if c.VerifyClient == VerifyOff && c.RejectWith == RejectAlert {
 		add("MTLS_REJECT_WITH", string(c.RejectWith),
 			"has no meaning with MTLS_VERIFY_CLIENT=off, which asks for no certificate; remove one of the two")
+	}
+	if c.UpstreamURL.Network == "tcp" && c.UpstreamURL.Address == string(c.ListenAddr) {
+		add("MTLS_UPSTREAM_URL", c.UpstreamURL.String(), "is MTLS_LISTEN_ADDR, the sidecar itself; name the application's port")
 	}
 	for _, protocol := range c.Upgrade {
 		if problem := upgradeProblem(protocol, len(c.Upgrade)); problem != "" {
@@ -202,7 +205,8 @@ func upgradeProblem(protocol string, listed int) string {
 	return ""
 }
 
-// headerFaults asks the headers room about the names in the two lists.
+// headerFaults has package headers check the names in MTLS_STRIP_HEADERS and
+// MTLS_KEEP_HEADERS.
 func (c *Config) headerFaults() []Fault {
 	_, err := headers.NewStripper(headers.StripOptions{Strip: c.StripHeaders, Keep: c.KeepHeaders})
 	var faults []Fault

@@ -143,6 +143,21 @@ func TestWhatKubernetesInjectsForAServiceNamedMtlsIsIgnored(t *testing.T) {
 		"MTLS_PORT_8443_TCP_PORT=8443", "MTLS_PORT_8443_TCP_ADDR=10.0.0.1", "MTLS_SIDECAR_SERVICE_HOST=10.0.0.1")
 }
 
+func TestAPortThatSomebodyMadeUpIsRefused(t *testing.T) {
+	for _, entry := range []string{"MTLS_LISTEN_PORT=9443", "MTLS_UPSTREAM_PORT=3000", "MTLS_PORT=8443"} {
+		if found := configFaults(t, entry); len(found) != 1 {
+			t.Errorf("%s: got %v, want one fault", entry, found)
+		}
+	}
+}
+
+func TestFaultsOfFormDoNotHideTheOthers(t *testing.T) {
+	found := configFaults(t, "MTLS_MIN_TLS=1.0", "MTLS_STRIP_HEADERS=Host", "MTLS_UPGRADE=h2c", "MTLS_UPSTREAM_URL=http://192.0.2.1:80")
+	if len(found) != 4 {
+		t.Errorf("got %v, want four faults", found)
+	}
+}
+
 func TestNoVariableHasTheShapeOfAServiceLink(t *testing.T) {
 	for _, v := range Variables() {
 		if serviceLink.MatchString(v.Name) {

@@ -75,8 +75,8 @@ func (c *conn) drain() {
 	}
 }
 
-// sever ends the connection whatever it is doing, and reports whether a request
-// was in flight. It is called by the registry, from another goroutine.
+// sever ends the connection whatever it is doing, and reports whether that cut
+// anything but the wait after a last answer. It is called by the registry, from another goroutine.
 func (c *conn) sever() bool {
 	state := c.state.Swap(severed)
 	c.socket.Close()

@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/caarlos0/env/v11"
@@ -47,6 +48,13 @@ func (e *ConfigError) Error() string {
 var serviceLink = regexp.MustCompile(
 	`_(SERVICE_HOST|SERVICE_PORT(_[A-Z0-9_]+)?|PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)$`)
 
+// portByHand tells MTLS_LISTEN_PORT=9443, which somebody has made up, from what
+// Kubernetes injects under such a name, which is tcp://address:port.
+func portByHand(name, value string) bool {
+	return strings.HasSuffix(name, "_PORT") && !strings.HasSuffix(name, "_SERVICE_PORT") && !strings.Contains(value, "://") &&
+		!strings.Contains(name, "_PORT_")
+}
+
 // Environment reads a Config from environment entries (os.Environ's form).
 // Names outside MTLS_ are not looked at. The error is a *ConfigError.
 func Environment(environ []string) (*Config, error) {
@@ -61,18 +69,24 @@ func Environment(environ []string) (*Config, error) {
 		switch {
 		case slices.ContainsFunc(known, func(v Variable) bool { return v.Name == name }):
 			set[name] = value
-		case serviceLink.MatchString(name):
+		case serviceLink.MatchString(name) && !portByHand(name, value):
 		default:
 			faults = append(faults, Fault{name, "", fmt.Sprintf(
 				"is not a variable of this program; the nearest one is %s", nearest(name, known))})
 		}
 	}
 	config := &Config{}
-	err := env.ParseWithOptions(config, env.Options{Environment: set})
-	faults = append(faults, parseFaults(err, set)...)
-	if err == nil {
-		faults = append(faults, config.validate()...)
+	wrong := parseFaults(env.ParseWithOptions(config, env.Options{Environment: set}), set)
+	if len(wrong) > 0 {
+		// The rest is looked at as if what is wrong were not set.
+		for _, f := range wrong {
+			delete(set, f.Variable)
+		}
+		config = &Config{}
+		wrong = append(wrong, parseFaults(env.ParseWithOptions(config, env.Options{Environment: set}), set)...)
 	}
+	faults = append(faults, wrong...)
+	faults = append(faults, config.validate()...)
 	if len(faults) > 0 {
 		slices.SortStableFunc(faults, func(a, b Fault) int { return strings.Compare(a.Variable, b.Variable) })
 		return nil, &ConfigError{faults}
@@ -152,11 +166,13 @@ func editDistance(a, b string) int {
 	return row[len(b)]
 }
 
-// faultFromText splits an error that begins with its variable's name.
+// faultFromText splits an error of the form VARIABLE="value" problem.
 func faultFromText(text string) Fault {
-	name, problem, _ := strings.Cut(text, " ")
-	if !strings.HasPrefix(name, prefix) {
+	name, rest, _ := strings.Cut(text, "=")
+	quoted, err := strconv.QuotedPrefix(rest)
+	if !strings.HasPrefix(name, prefix) || err != nil {
 		return Fault{prefix + "*", "", text}
 	}
-	return Fault{strings.TrimSuffix(name, ":"), "", problem}
+	value, _ := strconv.Unquote(quoted) // is one, by QuotedPrefix
+	return Fault{name, value, strings.TrimSpace(rest[len(quoted):])}
 }

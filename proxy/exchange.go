@@ -236,6 +236,7 @@ func (c *conn) answerFailed(u *upload, err error) ending {
 	}
 	switch {
 	case errors.As(err, &gone):
+		c.server.log.Debug("no answer given", zap.String("remote", c.remote), zap.Error(err))
 		return cut
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return c.upstreamFailed("waiting for the application's answer", err, upstreamSlow)
@@ -259,7 +260,7 @@ func (c *conn) refuseBody(err error) ending {
 	var broken *http1.Error
 	switch {
 	case errors.Is(err, errBodyTooLarge):
-		return c.refuse(bodyTooLarge)
+		return c.refuseTooLarge()
 	case errors.As(err, &broken):
 		c.server.log.Info("request refused", zap.String("remote", c.remote),
 			zap.Int("status", broken.Status), zap.String("reason", "bad_request"), zap.String("detail", broken.Text))
@@ -273,8 +274,9 @@ func (c *conn) refuseBody(err error) ending {
 	}
 }
 
-// clientError is a failure to write to the client.
+// clientError is a fault of the client's connection: a write that failed, or a
+// client that went away.
 type clientError struct{ err error }
 
-func (e *clientError) Error() string { return "writing to the client: " + e.err.Error() }
+func (e *clientError) Error() string { return e.err.Error() }
 func (e *clientError) Unwrap() error { return e.err }

@@ -44,7 +44,7 @@ func CheckExposed(config *Config) (warning string, err error) {
 	text := fmt.Sprintf("the application listens on %s, outside loopback: whoever reaches that port bypasses the certificate check and may send any VERIFIED header; have it listen on 127.0.0.1, or set MTLS_UPSTREAM_EXPOSED=ignore where a network policy closes the port",
 		strings.Join(open, " and "))
 	if config.UpstreamExposed == ExposedRefuse {
-		return "", fmt.Errorf("MTLS_UPSTREAM_EXPOSED=refuse: %s", text)
+		return "", &ConfigError{[]Fault{{"MTLS_UPSTREAM_EXPOSED", string(ExposedRefuse), text}}}
 	}
 	return text, nil
 }

@@ -18,7 +18,7 @@ func newTLSConfig(config *Config, material *Material) *tls.Config {
 	c := &tls.Config{
 		Certificates: material.Certificates,
 		MinVersion:   uint16(config.MinTLS),
-		NextProtos:   []string{"http/1.1"},
+		NextProtos:   []string{"http/1.1", "http/1.0"}, // as nginx; curl -0 offers the latter alone
 		ClientAuth:   clientAuth(config),
 		// Records of one size: the answers are written in records already, and
 		// the sidecar sits next to its clients' last hop.

@@ -205,3 +205,18 @@ func TestTheServersWholeChainIsSent(t *testing.T) {
 		t.Errorf("certificates sent: got %d, want 2", len(chain))
 	}
 }
+
+// curl -0 offers http/1.0 alone, and nginx takes it.
+func TestAClientThatOffersHTTP10AloneIsServed(t *testing.T) {
+	app := startBackend(t, answering(okAnswer))
+	config := clientConfig(nil)
+	config.NextProtos = []string{"http/1.0"}
+	c := startSidecar(t, app.url).dialWith(t, config)
+	if got := c.ConnectionState().NegotiatedProtocol; got != "http/1.0" {
+		t.Errorf("negotiated %q", got)
+	}
+	c.send("GET / HTTP/1.0\r\nHost: h\r\n\r\n")
+	if answer, body := c.answer("GET"); answer.StatusCode != 200 || body != "ok" {
+		t.Errorf("got %d %q", answer.StatusCode, body)
+	}
+}

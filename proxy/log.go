@@ -13,7 +13,7 @@ import (
 )
 
 // Log rules. One JSON object a line on standard error, nothing sampled: every
-// refusal is there. Info is for what an operator asks about (who was refused
+// refusal is there (of connections turned away at the limit, the first of a spell). Info is for what an operator asks about (who was refused
 // and why, start, stop), debug for what happens all day (probes, clients that
 // go away). Never a header's value, never a body, never a key.
 

@@ -1,10 +1,12 @@
 package proxy
 
 import (
+	"bytes"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"mtls-sidecar/proxy/trust"
@@ -73,7 +75,7 @@ func (m *Material) warnDates(leaf *x509.Certificate, path string, now time.Time)
 // strongEnough refuses a server key that clients of today refuse as well.
 func strongEnough(leaf *x509.Certificate, path string, minRSABits int) error {
 	if kind, bits := keyStrength(leaf.PublicKey); kind == "RSA" && bits < minRSABits {
-		return fmt.Errorf("MTLS_CERT_FILE: %s: its RSA key has %d bits, too small for MTLS_MIN_RSA_BITS=%d; make a new key of 2048 bits or more", path, bits, minRSABits)
+		return fmt.Errorf("MTLS_CERT_FILE: %s: its RSA key has %d bits, too small for MTLS_MIN_RSA_BITS=%d; make a new key of %d bits or more", path, bits, minRSABits, max(2048, minRSABits))
 	}
 	return nil
 }
@@ -84,7 +86,11 @@ func (m *Material) loadCAs(config *Config) error {
 	}
 	cas, warnings, err := trust.ReadCAs(config.ClientCAFile)
 	err = naming("MTLS_CLIENT_CA_FILE", err)
-	m.CAs, m.Warnings = cas, append(m.Warnings, warnings...)
+	m.CAs = cas
+	m.warnOf("MTLS_CLIENT_CA_FILE", warnings)
+	if err == nil && !slices.ContainsFunc(cas, selfIssued) {
+		m.warnOf("MTLS_CLIENT_CA_FILE", []string{"holds no root, so no client can be verified; put the CA that issued its certificates there, too"})
+	}
 	hinted := cas
 	switch config.CAHints {
 	case "on":
@@ -93,7 +99,7 @@ func (m *Material) loadCAs(config *Config) error {
 	default:
 		var unread error
 		hinted, warnings, unread = trust.ReadCAs([]string{config.CAHints})
-		m.Warnings = append(m.Warnings, warnings...)
+		m.warnOf("MTLS_CA_HINTS", warnings)
 		err = errors.Join(err, naming("MTLS_CA_HINTS (on, off or a PEM file)", unread))
 	}
 	if err != nil {
@@ -111,6 +117,14 @@ func (m *Material) loadCAs(config *Config) error {
 	}
 	return nil
 }
+
+func (m *Material) warnOf(variable string, warnings []string) {
+	for _, warning := range warnings {
+		m.Warnings = append(m.Warnings, variable+": "+warning)
+	}
+}
+
+func selfIssued(c *x509.Certificate) bool { return bytes.Equal(c.RawSubject, c.RawIssuer) }
 
 // naming puts a variable in front of each of the errors joined in err.
 func naming(variable string, err error) error {

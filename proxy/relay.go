@@ -3,6 +3,7 @@ package proxy
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"os"
 	"time"
 
@@ -34,7 +35,7 @@ func (c *conn) relay() ending {
 		return c.refuse(page)
 	}
 	if limit := int64(c.server.config.MaxBodyBytes); limit > 0 && w.request.Length > limit {
-		return c.refuse(bodyTooLarge)
+		return c.refuseTooLarge()
 	}
 	if w.out, err = c.appendRequestHead(w.out[:0]); err != nil {
 		return c.refuseHead(err)
@@ -121,6 +122,13 @@ func (c *conn) refuseHead(err error) ending {
 	return c.refuse(badRequest(broken))
 }
 
+// refuseTooLarge answers a body beyond MTLS_MAX_BODY_BYTES.
+func (c *conn) refuseTooLarge() ending {
+	c.server.log.Info("request refused", zap.String("remote", c.remote), zap.Int("status", bodyTooLarge.status),
+		zap.String("reason", bodyTooLarge.reason), zap.String("detail", errBodyTooLarge.Error()))
+	return c.refuse(bodyTooLarge)
+}
+
 // refuse sends an answer of our own and gives the connection up.
 func (c *conn) refuse(page *refusal) ending {
 	w := c.work
@@ -162,7 +170,7 @@ func (c *conn) send(p []byte) error {
 		if errors.Is(err, os.ErrDeadlineExceeded) {
 			c.server.events.count(SendTimeout)
 		}
-		return &clientError{err}
+		return &clientError{fmt.Errorf("writing to the client: %w", err)}
 	}
 	return nil
 }

@@ -236,7 +236,7 @@ func (a *ListenAddr) UnmarshalText(text []byte) error {
 		_, err = strconv.ParseUint(port, 10, 16)
 	}
 	if err != nil {
-		return errors.New("must be host:port, such as :8443, 127.0.0.1:8443 or [::1]:8443")
+		return errors.New("must be :port or IP:port (host:port with an IP address or localhost), such as :8443, 127.0.0.1:8443 or [::1]:8443")
 	}
 	*a = ListenAddr(text)
 	return nil

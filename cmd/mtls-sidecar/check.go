@@ -55,7 +55,7 @@ func describeServer(out *strings.Builder, path string, certificate tls.Certifica
 		names = append(names, ip.String())
 	}
 	if len(names) == 0 {
-		names = []string{"none: clients of today look for names there"}
+		names = []string{"(no subject alternative name: clients of today will refuse it)"}
 	}
 	fmt.Fprintf(out, "server    %s: %s, names %s, %s, %s\n",
 		path, subject(leaf), strings.Join(names, " "), leaf.PublicKeyAlgorithm, lifetime(leaf, now))

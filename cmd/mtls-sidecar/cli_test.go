@@ -106,8 +106,8 @@ func TestTheExitCodeTellsConfigurationFromAccident(t *testing.T) {
 		{"a missing CA", good.with(settings{"MTLS_CLIENT_CA_FILE": missing}), []string{"check"}, 2, []string{"MTLS_CLIENT_CA_FILE", missing}},
 		{"nothing set and no files", nil, []string{"check"}, 2, []string{"MTLS_CERT_FILE", "MTLS_CLIENT_CA_FILE", "/etc/mtls"}},
 		{"a taken address", good.with(settings{"MTLS_LISTEN_ADDR": taken.Addr().String()}), nil, 1, []string{"MTLS_LISTEN_ADDR", taken.Addr().String()}},
-		{"an exposed application", refuse, nil, 1, []string{"MTLS_UPSTREAM_EXPOSED", "0.0.0.0:" + port}},
-		{"an exposed application, checked", refuse, []string{"check"}, 1, []string{"MTLS_UPSTREAM_EXPOSED", "0.0.0.0:" + port}},
+		{"an exposed application", refuse, nil, 2, []string{"MTLS_UPSTREAM_EXPOSED", "0.0.0.0:" + port}},
+		{"an exposed application, checked", refuse, []string{"check"}, 2, []string{"MTLS_UPSTREAM_EXPOSED", "0.0.0.0:" + port}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			got := runCommand(t, test.s, test.args...)
@@ -252,7 +252,7 @@ func TestASignalLetsTheRequestInFlightFinish(t *testing.T) {
 			if code := p.wait(t); code != 0 {
 				t.Errorf("exit code: got %d", code)
 			}
-			p.expect(t, `"msg":"stopped"`, `"requests_cut":0`)
+			p.expect(t, `"msg":"stopped"`, `"connections_cut":0`)
 		})
 	}
 }
@@ -269,7 +269,7 @@ func TestASecondSignalHurries(t *testing.T) {
 	if code := p.wait(t); code != 0 {
 		t.Errorf("exit code: got %d", code)
 	}
-	p.expect(t, `"msg":"stopped"`, `"requests_cut":1`)
+	p.expect(t, `"msg":"stopped"`, `"connections_cut":1`)
 	if rest, _ := io.ReadAll(answers); len(rest) > 0 { // how it ended depends on what was under way
 		t.Errorf("the cut request was answered with %q", rest)
 	}
@@ -281,5 +281,5 @@ func TestTheDrainTimeoutCutsWhatDoesNotFinish(t *testing.T) {
 	if code := p.stop(t); code != 0 {
 		t.Errorf("exit code: got %d", code)
 	}
-	p.expect(t, `"msg":"stopped"`, `"requests_cut":1`)
+	p.expect(t, `"msg":"stopped"`, `"connections_cut":1`)
 }

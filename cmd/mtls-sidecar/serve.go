@@ -38,7 +38,7 @@ func serve(environ []string) error {
 	if warning, err := proxy.CheckExposed(config); err != nil {
 		return err
 	} else if warning != "" {
-		log.Warn(warning)
+		log.Warn("the application is exposed", zap.String("detail", warning))
 	}
 	server, err := proxy.NewServer(config, material, log)
 	if err != nil {
@@ -54,7 +54,7 @@ func serve(environ []string) error {
 	case err := <-failed:
 		return err
 	case got := <-signals:
-		log.Info("stopping", zap.String("signal", got.String()), zap.Duration("drain_timeout", config.DrainTimeout.Duration))
+		log.Info("stopping", zap.String("signal", got.String()), zap.String("drain_timeout", config.DrainTimeout.String()))
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), config.DrainTimeout.Duration)
 	defer cancel()
@@ -63,6 +63,6 @@ func serve(environ []string) error {
 		cancel()
 	}()
 	cut := server.Shutdown(ctx)
-	log.Info("stopped", zap.Int("requests_cut", cut))
+	log.Info("stopped", zap.Int("connections_cut", cut))
 	return <-failed
 }

@@ -1,7 +1,7 @@
 // Package upstream keeps the connections to the application.
 //
 // It decides which connection a request goes out on: a kept one if a usable one
-// is there, else a fresh one. A kept connection is refused when it has been
+// is there, else the relay asks for a fresh one. A kept connection is refused when it has been
 // idle too long, when its end has been closed, or when a single byte is readable
 // on it, since that byte would be taken for the start of the next answer.
 //

@@ -36,7 +36,7 @@ type stack struct {
 	_     [64]byte
 }
 
-// NewPool makes a pool; no connection is made before the first Get.
+// NewPool makes an empty pool; connections are made by Dial and come in by Put.
 func NewPool(c Config) *Pool {
 	if c.MaxIdle == 0 {
 		c.MaxIdle = 1024
