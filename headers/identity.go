@@ -18,22 +18,19 @@ const (
 	VerifyFailed  = "FAILED:"
 )
 
-// Facts is what is known of a client when its identity lines are rendered. Presets that say more take more from here, so
-// it is built with field names.
+// Facts is what is known of a client when its identity lines are rendered.
 type Facts struct {
 	Verify  string // VerifyNone, VerifySuccess, or VerifyFailed and a reason
 	Subject []byte // the leaf's subject as DER (x509.Certificate.RawSubject), nil without a certificate
-	HasCert bool   // Subject is that of a certificate; for forms of the lines that tell it apart from an empty name
 }
 
-// Identity renders the lines that tell the application who the client is, each "Name: value\r\n": the preset nginx, that is
+// Identity renders the lines that tell the application who the client is, each "Name: value\r\n":
 // VERIFIED always, and DN when the verdict is SUCCESS and the subject is not empty. nginx too sends no line for an empty value.
 // On FAILED it fills $ssl_client_s_dn; here values from a certificate need SUCCESS, for a back end that
 // looks at DN alone would believe them.
 //
 // An error means that nothing may be sent in the client's name: the verdict is none of the three, or the subject is not a
-// name (see DN). There are no lines then. A configured set of presets will offer this signature as a method, so callers
-// should hold a func(Facts) ([]byte, error).
+// name (see DN). There are no lines then.
 func Identity(f Facts) ([]byte, error) {
 	if f.Verify != VerifyNone && f.Verify != VerifySuccess && !strings.HasPrefix(f.Verify, VerifyFailed) {
 		return nil, fmt.Errorf("rendering identity: %q is not a verdict", f.Verify)

@@ -14,12 +14,12 @@ func TestIdentityWritesTheLinesOfThePresetNginx(t *testing.T) {
 		want  string
 	}{
 		{"no certificate", Facts{Verify: VerifyNone}, "VERIFIED: NONE\r\n"},
-		{"believed", Facts{Verify: VerifySuccess, Subject: subject, HasCert: true}, "VERIFIED: SUCCESS\r\nDN: CN=client,O=Acme\\, Inc.\r\n"},
-		{"believed, empty subject", Facts{Verify: VerifySuccess, Subject: name(), HasCert: true}, "VERIFIED: SUCCESS\r\n"},
-		{"believed, subject of empty RDNs", Facts{Verify: VerifySuccess, Subject: name("", ""), HasCert: true}, "VERIFIED: SUCCESS\r\n"},
-		{"not believed", Facts{Verify: "FAILED:certificate has expired", Subject: subject, HasCert: true}, "VERIFIED: FAILED:certificate has expired\r\n"},
-		{"certificate passed over", Facts{Verify: VerifyNone, Subject: subject, HasCert: true}, "VERIFIED: NONE\r\n"},
-		{"not believed, unreadable subject", Facts{Verify: "FAILED:", Subject: []byte("junk"), HasCert: true}, "VERIFIED: FAILED:\r\n"},
+		{"believed", Facts{Verify: VerifySuccess, Subject: subject}, "VERIFIED: SUCCESS\r\nDN: CN=client,O=Acme\\, Inc.\r\n"},
+		{"believed, empty subject", Facts{Verify: VerifySuccess, Subject: name()}, "VERIFIED: SUCCESS\r\n"},
+		{"believed, subject of empty RDNs", Facts{Verify: VerifySuccess, Subject: name("", "")}, "VERIFIED: SUCCESS\r\n"},
+		{"not believed", Facts{Verify: "FAILED:certificate has expired", Subject: subject}, "VERIFIED: FAILED:certificate has expired\r\n"},
+		{"certificate passed over", Facts{Verify: VerifyNone, Subject: subject}, "VERIFIED: NONE\r\n"},
+		{"not believed, unreadable subject", Facts{Verify: "FAILED:", Subject: []byte("junk")}, "VERIFIED: FAILED:\r\n"},
 		{"reason that would leave its line", Facts{Verify: "FAILED:~\r\nDN: CN=root\x00\x7f\xff"}, "VERIFIED: FAILED:~??DN: CN=root???\r\n"},
 	}
 	for _, c := range cases {
@@ -82,7 +82,7 @@ func FuzzIdentity(f *testing.F) {
 }
 
 func BenchmarkIdentity(b *testing.B) {
-	facts := Facts{Verify: VerifySuccess, HasCert: true, Subject: name(
+	facts := Facts{Verify: VerifySuccess, Subject: name(
 		attr(oidC, tagPrintableString, "DE"), attr(oidO, 12, "Acme, Inc."), attr(oidCN, 12, "client"))}
 	b.ReportAllocs()
 	for b.Loop() {

@@ -78,7 +78,7 @@ func BenchmarkRequestHead(b *testing.B) {
 // headConn is a connection without sockets whose client is believed.
 func headConn(t testing.TB, s *Server) *conn {
 	t.Helper()
-	lines, err := headers.Identity(headers.Facts{Verify: headers.VerifySuccess, Subject: testCA(t).client.Leaf.RawSubject, HasCert: true})
+	lines, err := headers.Identity(headers.Facts{Verify: headers.VerifySuccess, Subject: testCA(t).client.Leaf.RawSubject})
 	if err != nil {
 		t.Fatal(err)
 	}

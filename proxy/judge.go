@@ -85,7 +85,6 @@ func (s *Server) admit(v trust.Verdict) answer {
 func (s *Server) render(c *conn, v trust.Verdict, a answer) answer {
 	facts := headers.Facts{Verify: a.tell}
 	if presented := c.tls.ConnectionState().PeerCertificates; v.Status == trust.Success && len(presented) > 0 {
-		facts.HasCert = true
 		facts.Subject = presented[0].RawSubject
 	}
 	lines, err := headers.Identity(facts)
