@@ -176,8 +176,8 @@ func (t *tunnel) copy(read func([]byte) (int, error), deadline func(time.Time) e
 		case errors.Is(err, os.ErrDeadlineExceeded) && !t.broken.Load() &&
 			(t.idle == 0 || time.Since(time.Unix(0, t.active.Load())) < t.idle):
 			// The other direction was active meanwhile, or may be quiet for ever.
-		case errors.Is(err, os.ErrDeadlineExceeded) && !t.broken.Load():
-			t.conn.server.events.count(TunnelIdle)
+		case errors.Is(err, os.ErrDeadlineExceeded) && t.broken.CompareAndSwap(false, true):
+			t.conn.server.events.count(TunnelIdle) // by the direction that notices first
 			t.fail()
 			return
 		default:

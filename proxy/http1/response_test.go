@@ -171,3 +171,20 @@ func TestKeepAliveTimeoutIsReadWhereItIsThere(t *testing.T) {
 		t.Errorf("without the field: %v, error %v, want -1", r.KeepAliveTimeout, err)
 	}
 }
+
+// RFC 9110 §8.6 forbids the length; whoever sends it may send the body too.
+func TestAnAnswerThatAnnouncesABodyItCannotHaveEndsItsConnection(t *testing.T) {
+	for head, keep := range map[string]bool{
+		"HTTP/1.1 204 No Content\r\nContent-Length: 0\r\n\r\n":   true,
+		"HTTP/1.1 204 No Content\r\nContent-Length: 5\r\n\r\n":   false,
+		"HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\n\r\n": true,
+	} {
+		var r http1.Response
+		if err := r.Parse([]byte(head), []byte("GET"), http1.Limits{}); err != nil {
+			t.Fatal(err)
+		}
+		if r.KeepAlive != keep {
+			t.Errorf("%q: keep-alive is %t, want %t", head, r.KeepAlive, keep)
+		}
+	}
+}
