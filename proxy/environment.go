@@ -60,7 +60,7 @@ func portByHand(name, value string) bool {
 func Environment(environ []string) (*Config, error) {
 	set := map[string]string{}
 	var faults []Fault
-	known := variables()
+	known := Variables()
 	for _, entry := range environ {
 		name, value, _ := strings.Cut(entry, "=")
 		if !strings.HasPrefix(name, prefix) || value == "" {
@@ -122,9 +122,7 @@ func parseFaults(err error, set map[string]string) []Fault {
 type Variable struct{ Name, Default string }
 
 // Variables lists every variable in the order of Config.
-func Variables() []Variable { return variables() }
-
-func variables() []Variable {
+func Variables() []Variable {
 	fields := reflect.VisibleFields(reflect.TypeFor[Config]())
 	var list []Variable
 	for _, f := range fields {

@@ -30,7 +30,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // hang is how long a test waits for an event that must come. It is no
 // measurement: a machine under load may take most of it.
-const hang = 20 * time.Second
+const hang = 60 * time.Second
 
 // authority is the CA of one test run, its server certificate and a good
 // client's.

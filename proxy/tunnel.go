@@ -151,7 +151,7 @@ func (t *tunnel) copy(read func([]byte) (int, error), deadline func(time.Time) e
 	var large *[bufferSize]byte
 	defer func() {
 		if large != nil {
-			uploadBuffers.Put(large)
+			recordBuffers.Put(large)
 		}
 	}()
 	for {
@@ -185,7 +185,7 @@ func (t *tunnel) copy(read func([]byte) (int, error), deadline func(time.Time) e
 			return
 		}
 		if n == len(small) && large == nil {
-			large = uploadBuffers.Get().(*[bufferSize]byte)
+			large = recordBuffers.Get().(*[bufferSize]byte)
 			buffer = large[:]
 		}
 	}

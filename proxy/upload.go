@@ -29,7 +29,8 @@ type upload struct {
 
 var errBodyTooLarge = errors.New("the body is larger than MTLS_MAX_BODY_BYTES")
 
-var uploadBuffers = sync.Pool{New: func() any { return new([bufferSize]byte) }}
+// recordBuffers are for what outlives or runs beside a work: uploads and tunnels.
+var recordBuffers = sync.Pool{New: func() any { return new([bufferSize]byte) }}
 
 func (c *conn) startUpload(up *upstream.Conn) *upload {
 	w := c.work
@@ -45,8 +46,8 @@ func (u *upload) touch() { u.progress.Store(time.Now().UnixNano()) }
 
 func (u *upload) run() {
 	defer close(u.done)
-	buffer := uploadBuffers.Get().(*[bufferSize]byte)
-	defer uploadBuffers.Put(buffer)
+	buffer := recordBuffers.Get().(*[bufferSize]byte)
+	defer recordBuffers.Put(buffer)
 	if err := u.copy(buffer[:0]); err != nil {
 		u.fault = err
 		u.failed.Store(true)
