@@ -33,6 +33,7 @@ var adviceTable = [reasonCount]string{
 	NameMismatch:          "The certificate spells the name of its issuer differently from the CA itself. It has to be issued anew with the CA's name exactly as it is.",
 	NoCertSign:            "The certificate was signed by one whose key usage does not allow it to issue certificates. Present one issued by a proper CA.",
 	CriticalExtension:     "The certificate, or a CA above it, has an extension marked critical that this service does not understand. Present one without it.",
+	NoCRLSign:             "The CA that issued the certificate signs revocation lists, but its own certificate does not allow it to. The CA's operator has to issue it anew with cRLSign in its key usage.",
 	ProxyCertificate:      "The certificate is a proxy certificate (RFC 3820), which this service does not accept. Present the certificate it was derived from.",
 	OutsidePermitted:      "The certificate has a name that its CA was not permitted to issue. Present one whose names are within the CA's name constraints.",
 	InsideExcluded:        "The certificate has a name that its CA was forbidden to issue. Present one whose names are within the CA's name constraints.",

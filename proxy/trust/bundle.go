@@ -66,6 +66,10 @@ func readCAs(paths []string, now time.Time) ([]*x509.Certificate, []string, erro
 			r.fail(r.file(path))
 		}
 	}
+	if len(r.faults) == 0 && !r.anchors {
+		r.fail(&BundleError{Path: strings.Join(paths, ", "), Fault: "holds no CA, only certificates that were issued by one",
+			Remedy: "put the CA's own certificate there, or no client can be verified"})
+	}
 	if len(r.faults) > 0 {
 		return nil, r.warnings, errors.Join(r.faults...)
 	}
@@ -75,7 +79,8 @@ func readCAs(paths []string, now time.Time) ([]*x509.Certificate, []string, erro
 type bundleReader struct {
 	now      time.Time
 	seen     map[string]bool
-	found    int // certificates, those seen before included
+	found    int  // certificates, those seen before included
+	anchors  bool // one at least is a CA, or self-signed and so its own
 	cas      []*x509.Certificate
 	warnings []string
 	faults   []error
@@ -163,7 +168,9 @@ func (r *bundleReader) file(path string) error {
 		}
 		r.seen[string(c.Raw)] = true
 		r.cas = append(r.cas, c)
-		r.doubts(path, c)
+		known := newCertificate(c)
+		r.anchors = r.anchors || known.selfSigned || known.authorityKind() != notCA
+		r.doubts(path, known)
 	}
 	return nil
 }

@@ -176,6 +176,8 @@ func TestDoubtfulCAsAreReadWithAWarning(t *testing.T) {
 		return o
 	}
 	root := w.ca(valid(pki.Options{}))
+	own, err := pki.SelfSigned(valid(pki.Options{}))
+	must(t, own, err)
 	for name, c := range map[string]struct {
 		data []byte
 		want string
@@ -183,7 +185,7 @@ func TestDoubtfulCAsAreReadWithAWarning(t *testing.T) {
 		"good":    {pki.CertPEM(root.Cert), ""},
 		"expired": {pki.CertPEM(w.ca(valid(pki.Options{NotAfter: w.now.AddDate(0, -1, 0)})).Cert), "CA CN=Odd has expired on 2029-12-02"},
 		"future":  {pki.CertPEM(w.ca(valid(pki.Options{NotBefore: w.now.AddDate(0, 1, 0)})).Cert), "not valid before 2030-02-02"},
-		"leaf":    {pki.CertPEM(w.leaf(root, valid(pki.Options{}))), "is not a CA certificate"},
+		"leaf":    {pki.CertPEM(own.Leaf), "is not a CA certificate"},
 		"usage":   {pki.CertPEM(w.ca(valid(pki.Options{NoBC: true})).Cert), "has no basicConstraints"},
 		"weak":    {pki.CertPEM(w.ca(valid(pki.Options{Key: rsaKey(t, 1024)})).Cert), "weak key"},
 		"key":     {append(must2(t)(pki.KeyPEM(root.Key)), pki.CertPEM(root.Cert)...), "holds a private key beside certificates"},
@@ -202,6 +204,23 @@ func TestDoubtfulCAsAreReadWithAWarning(t *testing.T) {
 		if len(warnings) != 1 || !strings.Contains(warnings[0], c.want) || !strings.HasPrefix(warnings[0], path+": ") {
 			t.Errorf("%s: warnings %q, want one with %q", name, warnings, c.want)
 		}
+	}
+}
+
+func TestAFileWithoutACAIsRefused(t *testing.T) {
+	w := newWorld(t)
+	dir := files(t, map[string][]byte{
+		"leaves.pem": pki.CertPEM(w.leaf(w.root, pki.Options{}), w.leaf(w.inter, pki.Options{})),
+		"ca.pem":     pki.CertPEM(w.root.Cert),
+	})
+	leaves, ca := filepath.Join(dir, "leaves.pem"), filepath.Join(dir, "ca.pem")
+	_, _, err := ReadCAs([]string{leaves})
+	var fault *BundleError
+	if !errors.As(err, &fault) || fault.Path != leaves || !strings.Contains(fault.Fault, "no CA") {
+		t.Errorf("got %v, want that there is no CA in %s", err, leaves)
+	}
+	if cas, _, err := ReadCAs([]string{leaves, ca}); err != nil || len(cas) != 3 {
+		t.Errorf("beside a CA: %d certificates, error %v", len(cas), err)
 	}
 }
 

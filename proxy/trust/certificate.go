@@ -25,6 +25,8 @@ type certificate struct {
 	overlooked      bool // see overlooked.go
 	nameConstraints *nameConstraints
 	subjectAltNames []byte // contents of the GeneralNames
+	// distributionPoints are the contents of CRLDistributionPoints.
+	distributionPoints []byte
 }
 
 var (
@@ -84,6 +86,7 @@ func (c *certificate) read(id asn1.ObjectIdentifier, value []byte) {
 		c.proxy = true
 	case id.Equal(oidCRLDistribution):
 		c.malformed = c.malformed || !goodDistributionPoints(value)
+		c.distributionPoints, _ = sequence(value)
 	case id.Equal(oidAuthorityKeyID):
 		authority, ok := parseAuthorityKeyID(value)
 		c.authority, c.malformed = authority, c.malformed || !ok

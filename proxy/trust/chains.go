@@ -28,9 +28,15 @@ func ChainID(chain []*x509.Certificate) ID {
 	return ID(h.Sum(nil))
 }
 
-// maxChains is how many chains are remembered. An entry holds parsed
-// certificates, some 5 KiB each, so that the whole stays below 50 MiB.
-const maxChains = 4096
+// maxChains is how many chains are remembered, each at most maxChainBytes and all
+// together at most maxChainsBytes of DER; parsed, certificates take some two to
+// four times that. A believed client that presents another ballast each time can thus
+// not fill the memory.
+const (
+	maxChains      = 4096
+	maxChainBytes  = 32 << 10
+	maxChainsBytes = 16 << 20
+)
 
 // Chains remembers the verdicts on chains that were believed, so that neither
 // a known client's full handshake nor a resumed session costs signature checks.
@@ -41,15 +47,17 @@ type Chains struct {
 	mu      sync.Mutex
 	entries map[ID]*list.Element
 	recent  *list.List // of *known, most recently used first
+	bytes   int        // of DER in all of them
 }
 
-// known is a chain with the verdict last reached, and for whom.
+// known is a chain with the verdict last reached, and under which belief.
 type known struct {
-	id       ID
-	chain    []*x509.Certificate
-	snapshot *Snapshot
-	judged   time.Time
-	verdict  Verdict
+	id      ID
+	chain   []*x509.Certificate
+	bytes   int
+	belief  *identity
+	judged  time.Time
+	verdict Verdict
 }
 
 // NewChains returns an empty memory for 4096 chains.
@@ -70,14 +78,14 @@ func (c *Chains) Judge(snap *Snapshot, id ID, chain []*x509.Certificate, now tim
 		return verdict
 	}
 	verdict := snap.Verify(chain, now)
-	if verdict.Status == Success {
-		c.remember(&known{id, chain, snap, now, verdict})
+	if bytes := sizeOf(chain); verdict.Status == Success && bytes <= maxChainBytes {
+		c.remember(&known{id, chain, bytes, snap.identity(), now, verdict})
 	}
 	return verdict
 }
 
 // Known returns the verdict on a chain that Judge has stored, reached afresh
-// when it was for another snapshot, has run out, or the clock was set back;
+// when something else was trusted then, it has run out, or the clock was set back;
 // false when the chain is not known. It never stores a chain.
 func (c *Chains) Known(snap *Snapshot, id ID, now time.Time) (Verdict, bool) {
 	c.mu.Lock()
@@ -90,11 +98,11 @@ func (c *Chains) Known(snap *Snapshot, id ID, now time.Time) (Verdict, bool) {
 	k := element.Value.(*known)
 	c.mu.Unlock()
 
-	if k.snapshot == snap && k.verdict.Holds(now) && !now.Before(k.judged) {
+	if k.belief == snap.identity() && k.verdict.Holds(now) && !now.Before(k.judged) {
 		return k.verdict, true
 	}
 	verdict := snap.Verify(k.chain, now) // outside the lock: it may cost signature checks
-	c.remember(&known{id, k.chain, snap, now, verdict})
+	c.remember(&known{id, k.chain, k.bytes, snap.identity(), now, verdict})
 	return verdict, true
 }
 
@@ -109,9 +117,18 @@ func (c *Chains) remember(k *known) {
 		return
 	}
 	c.entries[k.id] = c.recent.PushFront(k)
-	for c.recent.Len() > c.max {
+	c.bytes += k.bytes
+	for c.recent.Len() > c.max || c.bytes > maxChainsBytes {
 		oldest := c.recent.Back()
-		delete(c.entries, oldest.Value.(*known).id)
-		c.recent.Remove(oldest)
+		forgotten := c.recent.Remove(oldest).(*known)
+		delete(c.entries, forgotten.id)
+		c.bytes -= forgotten.bytes
 	}
+}
+
+func sizeOf(chain []*x509.Certificate) (bytes int) {
+	for _, c := range chain {
+		bytes += len(c.Raw)
+	}
+	return bytes
 }

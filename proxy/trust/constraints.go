@@ -36,8 +36,8 @@ func parseNameConstraints(value []byte) (*nameConstraints, bool) {
 		return nil, false
 	}
 	n := new(nameConstraints)
-	ok = inOrder(body, context(0, true), context(1, true)) && every(body, func(trees element) bool {
-		if trees.tag == context(0, true) {
+	ok = inOrder(body, contextTag(0, true), contextTag(1, true)) && every(body, func(trees element) bool {
+		if trees.tag == contextTag(0, true) {
 			return n.subtrees(&n.permitted, trees.body)
 		}
 		return n.subtrees(&n.excluded, trees.body)
@@ -55,7 +55,7 @@ func (n *nameConstraints) subtrees(list *[]subtree, body []byte) bool {
 			n.fault = ConstraintMinMax
 		}
 		switch name.tag {
-		case context(nameEmail, false), context(nameDNS, false), context(nameURI, false), context(nameIP, false):
+		case contextTag(nameEmail, false), contextTag(nameDNS, false), contextTag(nameURI, false), contextTag(nameIP, false):
 			*list = append(*list, subtree{name.tag & 0x1f, name.body})
 		default:
 			n.fault = UnsupportedConstraint

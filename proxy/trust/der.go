@@ -1,16 +1,20 @@
 package trust
 
-// The tags met when walking certificates by hand (X.690 §8.1.2).
+// The tags met when walking certificates and CRLs by hand (X.690 §8.1.2).
 const (
 	tagBoolean     = 0x01
 	tagInteger     = 0x02
 	tagBitString   = 0x03
 	tagOctetString = 0x04
+	tagNull        = 0x05
 	tagOID         = 0x06
+	tagEnumerated  = 0x0a
 	tagUTF8        = 0x0c
 	tagPrintable   = 0x13
 	tagT61         = 0x14
 	tagIA5         = 0x16
+	tagUTCTime     = 0x17
+	tagGeneralTime = 0x18
 	tagVisible     = 0x1a
 	tagUniversal   = 0x1c
 	tagBMP         = 0x1e
@@ -18,8 +22,8 @@ const (
 	tagSet         = 0x31
 )
 
-// context is the tag of a context-specific element; constructed ones hold others.
-func context(n byte, constructed bool) byte {
+// contextTag is the tag of a context-specific element; constructed ones hold others.
+func contextTag(n byte, constructed bool) byte {
 	if constructed {
 		return 0xa0 | n
 	}
@@ -33,8 +37,8 @@ type element struct {
 }
 
 // nextElement splits the first element off der. It does not allocate, and refuses
-// what does not occur in certificates: multi-byte tags, indefinite and
-// overlong lengths.
+// what does not occur in certificates and CRLs: multi-byte tags, indefinite and
+// overlong lengths, and lengths of 2 GiB and more.
 func nextElement(der []byte) (e element, rest []byte, ok bool) {
 	if len(der) < 2 || der[0]&0x1f == 0x1f {
 		return element{}, nil, false
@@ -42,7 +46,8 @@ func nextElement(der []byte) (e element, rest []byte, ok bool) {
 	size, head := int(der[1]), 2
 	if size >= 0x80 {
 		digits := size & 0x7f
-		if digits == 0 || digits > 3 || len(der) < 2+digits {
+		// With the top bit of four bytes clear the length fits an int of 32 bits.
+		if digits == 0 || digits > 4 || len(der) < 2+digits || digits == 4 && der[2] >= 0x80 {
 			return element{}, nil, false
 		}
 		size = 0

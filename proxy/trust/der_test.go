@@ -17,7 +17,11 @@ func TestElementsThatAreNotDERAreRefused(t *testing.T) {
 		"indefinite length":      {0x30, 0x80, 0, 0},
 		"a long form not needed": {0x30, 0x81, 1, 0},
 		"a length with a zero":   {0x30, 0x82, 0, 0x80},
-		"a length too long":      {0x30, 0x84, 0, 0, 0, 1, 0},
+		"a long length with one": {0x30, 0x84, 0, 0, 0, 1, 0},
+		"a length of 2 GiB":      {0x30, 0x84, 0x80, 0, 0, 0, 0},
+		"a length of 4 GiB":      {0x30, 0x84, 0xff, 0xff, 0xff, 0xff, 0},
+		"a length of five bytes": {0x30, 0x85, 1, 0, 0, 0, 0, 0},
+		"no more than a length":  {0x30, 0x84, 0x7f, 0xff, 0xff, 0xff},
 		"a tag of two bytes":     {0x1f, 0x81, 1, 0},
 	} {
 		if _, _, ok := nextElement(der); ok {
@@ -31,6 +35,19 @@ func TestAnElementIsSplitFromTheRest(t *testing.T) {
 	e, rest, ok := nextElement(long)
 	if !ok || e.tag != tagOctetString || len(e.body) != 128 || len(rest) != 2 {
 		t.Errorf("tag %#x, %d bytes, %d left, %v", e.tag, len(e.body), len(rest), ok)
+	}
+}
+
+// A certificate revocation list can have more than the 16 MiB that three bytes tell.
+func TestAnElementMayBeLargerThan16MiB(t *testing.T) {
+	const size = 16<<20 + 5
+	der := append([]byte{0x04, 0x84, 1, 0, 0, 5}, make([]byte, size+1)...)
+	e, rest, ok := nextElement(der)
+	if !ok || len(e.body) != size || len(rest) != 1 {
+		t.Errorf("%d bytes, %d left, %v", len(e.body), len(rest), ok)
+	}
+	if _, _, ok := nextElement(der[:len(der)-2]); ok {
+		t.Errorf("one that is cut short is taken for an element")
 	}
 }
 

@@ -1,7 +1,6 @@
 package trust
 
 import (
-	"crypto/x509"
 	"time"
 )
 
@@ -10,8 +9,8 @@ import (
 const level2RSABits = 2048
 
 // doubts warns of a certificate that is readable but unlikely to serve.
-func (r *bundleReader) doubts(path string, raw *x509.Certificate) {
-	c := newCertificate(raw)
+func (r *bundleReader) doubts(path string, c *certificate) {
+	raw := c.Certificate
 	name := raw.Subject.String()
 	if name == "" {
 		name = "with an empty subject"
@@ -34,8 +33,7 @@ func (r *bundleReader) doubts(path string, raw *x509.Certificate) {
 	if c.hasExtKeyUsage && !c.hasClientAuth {
 		r.warn(path, "CA %s has an extended key usage without clientAuth; client certificates that it issued are refused", name)
 	}
-	weak := Snapshot{policy: Policy{MinRSABits: level2RSABits}}
-	if weak.weakKey(c) {
+	if (Policy{MinRSABits: level2RSABits}).weakKey(c) {
 		r.warn(path, "CA %s has a weak key (below RSA with %d bits)", name, level2RSABits)
 	}
 	if c.overlooked {

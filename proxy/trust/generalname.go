@@ -10,19 +10,19 @@ func goodGeneralNames(body []byte) bool {
 
 func goodGeneralName(name element) bool {
 	switch name.tag {
-	case context(nameEmail, false), context(nameDNS, false), context(nameURI, false), context(nameIP, false):
+	case contextTag(nameEmail, false), contextTag(nameDNS, false), contextTag(nameURI, false), contextTag(nameIP, false):
 		return true
-	case context(nameRegisteredID, false):
+	case contextTag(nameRegisteredID, false):
 		return len(name.body) > 0
-	case context(nameDirectory, true): // tagged explicitly
+	case contextTag(nameDirectory, true): // tagged explicitly
 		return goodName(name.body)
-	case context(nameOther, true): // type-id OBJECT IDENTIFIER, value [0] EXPLICIT ANY
+	case contextTag(nameOther, true): // type-id OBJECT IDENTIFIER, value [0] EXPLICIT ANY
 		kind, rest, ok := nextElement(name.body)
 		if !ok || kind.tag != tagOID {
 			return false
 		}
 		value, rest, ok := nextElement(rest)
-		return ok && value.tag == context(0, true) && len(rest) == 0 && count(value.body) == 1
+		return ok && value.tag == contextTag(0, true) && len(rest) == 0 && count(value.body) == 1
 	}
 	return false // x400Address and ediPartyName are seen nowhere
 }
@@ -45,9 +45,9 @@ func goodDistributionPoints(value []byte) bool {
 	points, ok := sequence(value)
 	return ok && every(points, func(point element) bool {
 		where := false
-		return inOrder(point.body, context(0, true), context(1, false), context(2, true)) &&
+		return inOrder(point.body, contextTag(0, true), contextTag(1, false), contextTag(2, true)) &&
 			every(point.body, func(field element) bool {
-				where = where || field.tag != context(1, false)
+				where = where || field.tag != contextTag(1, false)
 				return goodDistributionField(field)
 			}) && where
 	})
@@ -55,10 +55,10 @@ func goodDistributionPoints(value []byte) bool {
 
 func goodDistributionField(field element) bool {
 	switch field.tag {
-	case context(0, true): // only fullName: nobody uses nameRelativeToCRLIssuer
+	case contextTag(0, true): // only fullName: nobody uses nameRelativeToCRLIssuer
 		name, rest, ok := nextElement(field.body)
-		return ok && len(rest) == 0 && name.tag == context(0, true) && goodGeneralNames(name.body)
-	case context(2, true):
+		return ok && len(rest) == 0 && name.tag == contextTag(0, true) && goodGeneralNames(name.body)
+	case contextTag(2, true):
 		return goodGeneralNames(field.body)
 	}
 	return true

@@ -23,14 +23,14 @@ func parseAuthorityKeyID(value []byte) (authorityKeyID, bool) {
 	if !ok {
 		return id, false
 	}
-	ok = inOrder(body, context(0, false), context(1, true), context(2, false)) && every(body, func(e element) bool {
+	ok = inOrder(body, contextTag(0, false), contextTag(1, true), contextTag(2, false)) && every(body, func(e element) bool {
 		switch e.tag {
-		case context(0, false):
+		case contextTag(0, false):
 			id.keyID = e.body
-		case context(1, true):
+		case contextTag(1, true):
 			id.issuer = firstDirectoryName(e.body)
 			return goodGeneralNames(e.body)
-		case context(2, false):
+		case contextTag(2, false):
 			id.serial = signedInteger(e.body)
 		}
 		return true
@@ -41,7 +41,7 @@ func parseAuthorityKeyID(value []byte) (authorityKeyID, bool) {
 // firstDirectoryName is the only one of several that OpenSSL heeds.
 func firstDirectoryName(names []byte) (canonical string) {
 	every(names, func(name element) bool {
-		if name.tag == context(nameDirectory, true) {
+		if name.tag == contextTag(nameDirectory, true) {
 			canonical = canonicalName(name.body)
 			return false
 		}
@@ -66,17 +66,19 @@ func (c *certificate) mayHaveIssued(subject *certificate) bool {
 	if c.malformed || subject.malformed || c.subject != subject.issuer {
 		return false
 	}
-	id := subject.authority
+	return subject.authority.fits(c) && keyFits(c.PublicKey, subject.SignatureAlgorithm)
+}
+
+// fits reports whether nothing in id speaks against c's being the issuer that is
+// meant: OpenSSL's X509_check_akid.
+func (id authorityKeyID) fits(c *certificate) bool {
 	if id.keyID != nil && c.SubjectKeyId != nil && !bytes.Equal(id.keyID, c.SubjectKeyId) {
 		return false
 	}
 	if id.serial != nil && id.serial.Cmp(c.SerialNumber) != 0 {
 		return false
 	}
-	if id.issuer != "" && id.issuer != c.issuer {
-		return false
-	}
-	return keyFits(c.PublicKey, subject.SignatureAlgorithm)
+	return id.issuer == "" || id.issuer == c.issuer
 }
 
 // keyFits reports whether a key of this kind can have made such a signature. What

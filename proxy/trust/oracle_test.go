@@ -38,7 +38,7 @@ func TestOpenSSLSaysTheSame(t *testing.T) {
 
 var firstError = regexp.MustCompile(`(?m)^error (\d+) at`)
 
-func askOpenSSL(t *testing.T, openssl, dir string, r row, now int64) (accepted bool, first int, output string) {
+func askOpenSSL(t *testing.T, openssl, dir string, r row, now int64, more ...string) (accepted bool, first int, output string) {
 	t.Helper()
 	write := func(name string, data []byte) string {
 		path := filepath.Join(dir, name)
@@ -60,6 +60,7 @@ func askOpenSSL(t *testing.T, openssl, dir string, r row, now int64) (accepted b
 	if r.depth >= 0 {
 		args = append(args, "-verify_depth", strconv.Itoa(r.depth))
 	}
+	args = append(args, more...)
 	args = append(args, write("leaf.pem", pki.CertPEM(r.presented[0])))
 	out, err := exec.Command(openssl, args...).CombinedOutput()
 	output = string(out)

@@ -29,7 +29,7 @@ func overlooked(c *x509.Certificate) bool {
 // fields of its version, in order, and nothing else.
 func knownFields(tbs []byte, version int) bool {
 	first, rest, ok := nextElement(tbs)
-	if ok && first.tag == context(0, true) { // the version
+	if ok && first.tag == contextTag(0, true) { // the version
 		tbs = rest
 	}
 	fixed := [...]struct {
@@ -57,9 +57,9 @@ func knownFields(tbs []byte, version int) bool {
 	case 1:
 		return len(tbs) == 0
 	case 2:
-		return inOrder(tbs, context(1, false), context(2, false))
+		return inOrder(tbs, contextTag(1, false), contextTag(2, false))
 	default:
-		return inOrder(tbs, context(1, false), context(2, false), context(3, true)) && knownExtensions(tbs)
+		return inOrder(tbs, contextTag(1, false), contextTag(2, false), contextTag(3, true)) && knownExtensions(tbs)
 	}
 }
 
@@ -73,7 +73,7 @@ func knownAlgorithm(body []byte) bool {
 // identifier, perhaps the critical flag, and the value.
 func knownExtensions(tbs []byte) bool {
 	return every(tbs, func(field element) bool {
-		if field.tag != context(3, true) {
+		if field.tag != contextTag(3, true) {
 			return true
 		}
 		list, ok := sequence(field.body)

@@ -133,7 +133,12 @@ func (p *path) unanchored(fromClient int) fault {
 
 // bound takes the certificate's validity into account for Verdict.Until.
 func (p *path) bound(c *certificate) {
-	for _, t := range [...]time.Time{c.NotBefore, c.NotAfter} {
+	p.boundAt(c.NotBefore, c.NotAfter)
+}
+
+// boundAt takes two instants at which something begins or ends into account.
+func (p *path) boundAt(begin, end time.Time) {
+	for _, t := range [...]time.Time{begin, end} {
 		if t.After(p.now) && (p.until.IsZero() || t.Before(p.until)) {
 			p.until = t
 		}

@@ -29,6 +29,7 @@ const (
 	NameMismatch                 // 29: issuer and subject are equal only when spelling is ignored
 	NoCertSign                   // 32: an issuer's key usage does not allow it to sign certificates
 	CriticalExtension            // 34
+	NoCRLSign                    // 35: an issuer's key usage does not allow it to sign revocation lists
 	ProxyCertificate             // 40
 	OutsidePermitted             // 47
 	InsideExcluded               // 48
@@ -78,6 +79,7 @@ var reasonTable = [reasonCount]reasonInfo{
 	NameMismatch:          {"name_mismatch", 29, "subject issuer mismatch"},
 	NoCertSign:            {"no_cert_sign", 32, "key usage does not include certificate signing"},
 	CriticalExtension:     {"critical_extension", 34, "unhandled critical extension"},
+	NoCRLSign:             {"no_crl_sign", 35, "key usage does not include CRL signing"},
 	ProxyCertificate:      {"proxy_certificate", 40, "proxy certificates not allowed, please set the appropriate flag"},
 	OutsidePermitted:      {"name_not_permitted", 47, "permitted subtree violation"},
 	InsideExcluded:        {"name_excluded", 48, "excluded subtree violation"},

@@ -35,6 +35,7 @@ func TestReasonsHaveTheNumbersAndWordsOfOpenSSL(t *testing.T) {
 		{NameMismatch, 29, "subject issuer mismatch"},
 		{NoCertSign, 32, "key usage does not include certificate signing"},
 		{CriticalExtension, 34, "unhandled critical extension"},
+		{NoCRLSign, 35, "key usage does not include CRL signing"},
 		{ProxyCertificate, 40, "proxy certificates not allowed, please set the appropriate flag"},
 		{OutsidePermitted, 47, "permitted subtree violation"},
 		{InsideExcluded, 48, "excluded subtree violation"},

@@ -18,6 +18,22 @@ type Store struct {
 func (s *Store) Publish(snap *Snapshot) {
 	s.publish.Lock()
 	defer s.publish.Unlock()
+	s.put(snap)
+}
+
+// Renew publishes what is trusted now once more, under a new pointer and the
+// next generation, so that whoever remembers a verdict asks again. It is
+// for what the snapshot does not hold, such as an OCSP answer that changed;
+// Chains still answers without new signature checks. Before the first Publish it does nothing.
+func (s *Store) Renew() {
+	s.publish.Lock()
+	defer s.publish.Unlock()
+	if snap := s.current.Load(); snap != nil {
+		s.put(snap)
+	}
+}
+
+func (s *Store) put(snap *Snapshot) {
 	next := uint64(1)
 	if old := s.current.Load(); old != nil {
 		next = old.Generation() + 1

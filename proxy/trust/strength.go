@@ -16,10 +16,10 @@ const (
 )
 
 // weakKey reports a key below what the policy and OpenSSL's level 2 demand.
-func (s *Snapshot) weakKey(c *certificate) bool {
+func (p Policy) weakKey(c *certificate) bool {
 	switch key := c.PublicKey.(type) {
 	case *rsa.PublicKey:
-		return key.N.BitLen() < s.policy.MinRSABits
+		return key.N.BitLen() < p.MinRSABits
 	case *ecdsa.PublicKey:
 		return key.Curve.Params().BitSize < minECBits
 	}
@@ -30,7 +30,7 @@ func (s *Snapshot) weakKey(c *certificate) bool {
 // below the top of the path: OpenSSL's check_auth_level.
 func (s *Snapshot) checkAuthorities(p *path, found *faults) {
 	for i, c := range p.certs {
-		if i > 0 && s.weakKey(c) {
+		if i > 0 && s.policy.weakKey(c) {
 			found.add(WeakCAKey, c)
 		}
 		if i < len(p.certs)-1 && weakDigest(c.SignatureAlgorithm) {

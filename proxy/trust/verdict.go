@@ -1,14 +1,16 @@
 // Package trust answers one question: do we believe this client?
 //
 // It decides from three things only: the certificates the client presented,
-// an immutable Snapshot of what the operator trusts, and the time it is told.
+// an immutable Snapshot of what the operator trusts (the revocation lists in force
+// are part of it), and the time it is told.
 // The answer is a Verdict: no certificate, success, or failure with a typed
 // Reason whose text is OpenSSL's, as nginx puts it in $ssl_client_verify. Where
 // a certificate has several faults the last one in OpenSSL's order of
 // evaluation is told, as nginx does.
 //
 // It refuses whatever nginx with OpenSSL 3.0 would refuse, and whatever
-// crypto/x509 would: success needs both. It is never looser than either; the
+// crypto/x509 would: success needs both. It is never looser than either, but that a
+// forged revocation list does not take the place of a good one (crlrenew.go); the
 // diagnosis of a failure cannot turn it into success.
 //
 // It knows no modes (whether a failure is answered with a page, an alert or a
@@ -18,7 +20,15 @@
 // chain is built, issuer.go, purpose.go, strength.go, dates.go, constraints.go
 // and overlooked.go for one group of rules each, reason.go and advice.go for the
 // words, snapshot.go and store.go for what is trusted now, chains.go for what
-// is remembered, bundle.go for reading CA files (the only file that does so).
+// is remembered, bundle.go for reading CA files.
+//
+// Revocation lists: crlparse.go reads one, crlfiles.go and crlfetch.go get them,
+// crls.go and crlrenew.go decide which are in force, crlscope.go which
+// certificates one is about, crlpolicy.go of which one is demanded, and
+// revocation.go what they mean for a path. Answers of OCSP responders: ocsp*.go.
+//
+// Only bundle.go and crlfiles.go read files, only crlfetch.go and ocspfetch.go
+// use the network.
 package trust
 
 import (
@@ -42,7 +52,8 @@ type Verdict struct {
 	// Reason of a Failed verdict: the last fault in OpenSSL's order.
 	Reason Reason
 	// Until is the instant from which the question must be asked afresh: the
-	// next beginning or end of validity among the certificates looked at.
+	// next beginning or end of validity among the certificates and revocation
+	// lists looked at.
 	// Zero: the verdict holds as long as the snapshot does.
 	Until time.Time
 	// Chain is the path that was judged, leaf first, as far as it could be built.

@@ -23,8 +23,9 @@ func (f *faults) add(r Reason, c *certificate) {
 }
 
 // Verify judges the certificates that a client presented, leaf first, as of
-// now. It is a pure function: the same arguments give the same verdict, and it
-// may be called from any goroutine. No certificate gives None.
+// now. It is a pure function: the same arguments give the same verdict (only the words for
+// a chain that is refused anyway can depend on whether a revocation list has been
+// proved yet), and it may be called from any goroutine. No certificate gives None.
 //
 // One path is built as OpenSSL builds it. It is believed when the rules of this
 // package find no fault and crypto/x509 confirms the very same path. The
@@ -41,34 +42,46 @@ func (s *Snapshot) Verify(presented []*x509.Certificate, now time.Time) Verdict 
 		return Verdict{Status: Failed, Reason: ChainTooLong, Culprit: presented[0]}
 	}
 	p := s.build(presented, now)
+	worst, believed := s.judge(p)
 	verdict := Verdict{Status: Failed, Until: p.until, Chain: p.chain()}
-
-	var refusal error
-	worst := s.examine(p, false)
-	if worst.reason == 0 {
-		if refusal = s.confirm(p); refusal == nil {
-			verdict.Status = Success
-			return verdict
-		}
-	}
-	// From here on it is only a question of words.
-	if diagnosis := s.examine(p, true); diagnosis.reason != 0 {
-		worst = diagnosis
-	}
-	if worst.reason == 0 {
-		worst = p.explain(refusal)
+	if believed {
+		verdict.Status = Success
+		return verdict
 	}
 	verdict.Reason, verdict.Culprit = worst.reason, worst.culprit.Certificate
 	return verdict
 }
 
+// judge reports whether a path is to be believed, and else its last fault. It is
+// when the rules have found nothing, crypto/x509 has confirmed it, and the revocation
+// lists let it pass, in that order: only a proved path is worth a list's signature check.
+func (s *Snapshot) judge(p *path) (worst fault, believed bool) {
+	var refusal error
+	worst = s.examine(p, false)
+	if worst.reason == 0 {
+		if refusal = s.confirm(p); refusal == nil {
+			var found faults
+			s.checkRevocation(p, &found, true)
+			return found.last, found.last.reason == 0
+		}
+	}
+	// From here on it is only a question of words.
+	if diagnosis := s.examine(p, true); diagnosis.reason != 0 {
+		return diagnosis, false
+	}
+	if worst.reason == 0 {
+		worst = p.explain(refusal)
+	}
+	return worst, false
+}
+
 // examine applies all rules in OpenSSL's order of evaluation and returns the
-// last fault. Signatures are checked only for a diagnosis: on the way to
-// success crypto/x509 does that once.
-func (s *Snapshot) examine(p *path, signatures bool) fault {
+// last fault. Signatures and revocation are looked at only for a diagnosis: on the
+// way to success crypto/x509 checks the former once, and the latter comes last.
+func (s *Snapshot) examine(p *path, diagnosis bool) fault {
 	var found faults
 	p.checkForm(&found)
-	leafIsWeak := s.weakKey(p.certs[0])
+	leafIsWeak := s.policy.weakKey(p.certs[0])
 	switch {
 	case leafIsWeak && p.anchored:
 		found.add(WeakKey, p.certs[0])
@@ -80,7 +93,10 @@ func (s *Snapshot) examine(p *path, signatures bool) fault {
 	}
 	p.checkExtensions(&found)
 	s.checkAuthorities(p, &found)
-	p.checkLinks(&found, signatures)
+	if diagnosis {
+		s.checkRevocation(p, &found, false)
+	}
+	p.checkLinks(&found, diagnosis)
 	p.checkNames(&found)
 	return found.last
 }
@@ -139,6 +155,9 @@ func checkSignature(c, issuer *certificate, found *faults) {
 func (p *path) checkForm(found *faults) {
 	for i, c := range p.certs {
 		if c.overlooked {
+			found.add(Rejected, c)
+		}
+		if i > 0 && c.subject == "" {
 			found.add(Rejected, c)
 		}
 		if n := c.nameConstraints; n != nil && i > 0 {
