@@ -3,25 +3,38 @@ package proxy
 import "sync/atomic"
 
 // Event is something worth counting that does not happen to most requests: a
-// limit that was reached. Each names the variable that sets the limit.
+// limit that was reached, by the name of the variable that sets it, or a
+// handshake that came to nothing.
 type Event uint8
 
 // The events, in the order of a connection's life.
 const (
-	ConnectionLimit  Event = iota // MTLS_MAX_CONNECTIONS: a connection was turned away
-	HandshakeTimeout              // MTLS_HANDSHAKE_TIMEOUT
-	IdleTimeout                   // MTLS_IDLE_TIMEOUT: the usual end of a kept connection
-	HeaderTimeout                 // MTLS_HEADER_TIMEOUT
-	HeadTooLarge                  // MTLS_MAX_HEADER_BYTES: answered 431
-	TargetTooLong                 // answered 414
-	IdentityTooLarge              // MTLS_MAX_IDENTITY_BYTES: answered 431
-	BodyTooLarge                  // MTLS_MAX_BODY_BYTES: answered 413
-	BodyTimeout                   // MTLS_BODY_TIMEOUT
-	SendTimeout                   // MTLS_SEND_TIMEOUT
-	UpstreamTimeout               // MTLS_UPSTREAM_CONNECT_TIMEOUT, MTLS_UPSTREAM_TIMEOUT: answered 504
-	ClientGone                    // the client went away while the application thought
-	TunnelOpened                  // MTLS_UPGRADE: a 101 was passed on
-	TunnelIdle                    // MTLS_TUNNEL_IDLE_TIMEOUT
+	ConnectionLimit           Event = iota // MTLS_MAX_CONNECTIONS: a connection was turned away
+	HandshakeTimeout                       // MTLS_HANDSHAKE_TIMEOUT
+	CertificateTooLarge                    // more than 256 KiB of client certificates: crypto/tls ends the handshake
+	CertificateUnparsable                  // a client certificate that crypto/x509 does not read: likewise
+	CertificateKeyTooLarge                 // RSA above 8192 bits in a client certificate: likewise
+	CertificateKeyUnsupported              // a client certificate with a key that is not RSA, ECDSA or Ed25519: likewise
+	CertificateNotProved                   // the client has not proved that it holds its certificate's key
+	HandshakeFailed                        // any other end of a handshake once TLS was spoken: nothing in common, an alert, malformed messages
+	IdleTimeout                            // MTLS_IDLE_TIMEOUT: the usual end of a kept connection
+	HeaderTimeout                          // MTLS_HEADER_TIMEOUT
+	HeadTooLarge                           // MTLS_MAX_HEADER_BYTES: answered 431
+	TargetTooLong                          // answered 414
+	IdentityTooLarge                       // MTLS_MAX_IDENTITY_BYTES: answered 431
+	BodyTooLarge                           // MTLS_MAX_BODY_BYTES: answered 413
+	BodyTimeout                            // MTLS_BODY_TIMEOUT
+	SendTimeout                            // MTLS_SEND_TIMEOUT
+	UpstreamTimeout                        // MTLS_UPSTREAM_CONNECT_TIMEOUT, MTLS_UPSTREAM_TIMEOUT: answered 504
+	ClientGone                             // the client went away while the application thought
+	TunnelOpened                           // MTLS_UPGRADE: a 101 was passed on
+	TunnelIdle                             // MTLS_TUNNEL_IDLE_TIMEOUT
+	BeliefLost                             // an exchange was cut: its client was no longer believed
+	Reloaded                               // MTLS_RELOAD_INTERVAL: changed files came into force
+	ReloadFailed                           // they could not
+	CRLRefused                             // MTLS_CRL: a list was read and did not come into force
+	CRLFetchFailed                         // MTLS_CRL: a URL gave none
+	OCSPFetchFailed                        // MTLS_OCSP: a responder gave no answer
 	eventCount
 )
 

@@ -106,15 +106,12 @@ func (s *Server) handshakeFailed(c *conn, err error) {
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		s.log.Info("handshake not finished within MTLS_HANDSHAKE_TIMEOUT", remote)
 	case errors.As(err, &alert) && alert.Op == "remote error":
+		s.events.count(HandshakeFailed)
 		s.log.Info("the client ended the handshake", remote, zap.String("reason", "alert"), zap.Error(err))
 	default:
-		s.log.Info("handshake failed", remote, zap.String("reason", "handshake"), zap.Error(err))
+		s.logFault(c, err)
 	}
 }
-
-// errNoCertificateSent is crypto/tls's error where RequireAnyClientCert is not
-// met. It has no type; a test watches over the text.
-const errNoCertificateSent = "tls: client didn't provide a certificate"
 
 // gone reports whether a peer closed or reset its connection.
 func gone(err error) bool {
