@@ -55,6 +55,30 @@ type Config struct {
 	// ClientCAFile), off, or a PEM file with the ones to offer.
 	CAHints string `env:"MTLS_CA_HINTS" envDefault:"on"`
 
+	// CRL lists where revocation lists are: PEM or DER files, folders of them, and
+	// http or https URLs (nginx's ssl_crl).
+	CRL List `env:"MTLS_CRL"`
+	// CRLPolicy says which certificates need a current list: every one of the
+	// chain (strict, as nginx), the client's own (leaf), none (available).
+	CRLPolicy CRLPolicy `env:"MTLS_CRL_POLICY" envDefault:"strict"`
+	// CRLGrace is how long past its nextUpdate a list still counts.
+	CRLGrace Duration `env:"MTLS_CRL_GRACE" envDefault:"0s"`
+	// CRLRefresh is how often a list's URL is asked again.
+	CRLRefresh Duration `env:"MTLS_CRL_REFRESH" envDefault:"5m"`
+	// CRLMaxBytes bounds one file, or one answer of a URL.
+	CRLMaxBytes Size `env:"MTLS_CRL_MAX_BYTES" envDefault:"64MiB"`
+	// OCSP says about which certificates their CA is asked: none (off), the
+	// client's own (leaf), all but the root (on; nginx's ssl_ocsp).
+	OCSP OCSP `env:"MTLS_OCSP" envDefault:"off"`
+	// OCSPResponder is asked instead of the one that the certificate names.
+	OCSPResponder HTTPURL `env:"MTLS_OCSP_RESPONDER"`
+	// OCSPFail says what becomes of a client when no answer is to be had.
+	OCSPFail OCSPFail `env:"MTLS_OCSP_FAIL" envDefault:"reject"`
+	// OCSPTimeout bounds one question, and how long a client waits for it.
+	OCSPTimeout Duration `env:"MTLS_OCSP_TIMEOUT" envDefault:"3s"`
+	// OCSPMaxAge is how long an answer counts that says itself to be good for longer.
+	OCSPMaxAge Duration `env:"MTLS_OCSP_MAX_AGE" envDefault:"10m"`
+
 	// StripHeaders lists further request headers that clients may not send, in
 	// any spelling.
 	StripHeaders List `env:"MTLS_STRIP_HEADERS"`
@@ -65,6 +89,10 @@ type Config struct {
 
 	// MinTLS is the lowest TLS version: 1.2 or 1.3.
 	MinTLS TLSVersion `env:"MTLS_MIN_TLS" envDefault:"1.2"`
+	// TicketKeyFiles lists key material for session tickets, shared by replicas;
+	// the first encrypts, all decrypt (nginx's ssl_session_ticket_key). Whoever
+	// holds one can impersonate every client.
+	TicketKeyFiles List `env:"MTLS_TICKET_KEY_FILES"`
 	// SessionTimeout is how long after a full handshake its session may be
 	// resumed (nginx's ssl_session_timeout).
 	SessionTimeout Duration `env:"MTLS_SESSION_TIMEOUT" envDefault:"5m"`
@@ -106,6 +134,9 @@ type Config struct {
 	// below the 5 s after which Node closes.
 	UpstreamIdleTimeout Duration `env:"MTLS_UPSTREAM_IDLE_TIMEOUT" envDefault:"3s"`
 
+	// ReloadInterval is how often the files are looked at for changes.
+	ReloadInterval Duration `env:"MTLS_RELOAD_INTERVAL" envDefault:"10s"`
+
 	// DrainTimeout bounds the requests in flight after SIGTERM.
 	DrainTimeout Duration `env:"MTLS_DRAIN_TIMEOUT" envDefault:"20s"`
 
@@ -132,6 +163,17 @@ const (
 	ExposedWarn   Exposed = "warn"
 	ExposedRefuse Exposed = "refuse"
 	ExposedIgnore Exposed = "ignore"
+
+	CRLStrict    CRLPolicy = "strict"
+	CRLLeaf      CRLPolicy = "leaf"
+	CRLAvailable CRLPolicy = "available"
+
+	OCSPOff  OCSP = "off"
+	OCSPLeaf OCSP = "leaf"
+	OCSPOn   OCSP = "on"
+
+	OCSPReject OCSPFail = "reject"
+	OCSPAllow  OCSPFail = "allow"
 
 	ForwardedAppend  ForwardedFor = "append"
 	ForwardedReplace ForwardedFor = "replace"
@@ -187,6 +229,7 @@ func (c *Config) validate() []Fault {
 			add("MTLS_UPGRADE", protocol, problem)
 		}
 	}
+	faults = append(faults, c.revocationFaults()...)
 	return append(faults, c.headerFaults()...)
 }
 
@@ -229,6 +272,10 @@ func (c *Config) timeouts() []timeout {
 		{"MTLS_SEND_TIMEOUT", c.SendTimeout.Duration},
 		{"MTLS_IDLE_TIMEOUT", c.IdleTimeout.Duration},
 		{"MTLS_SESSION_TIMEOUT", c.SessionTimeout.Duration},
+		{"MTLS_CRL_REFRESH", c.CRLRefresh.Duration},
+		{"MTLS_OCSP_TIMEOUT", c.OCSPTimeout.Duration},
+		{"MTLS_OCSP_MAX_AGE", c.OCSPMaxAge.Duration},
+		{"MTLS_RELOAD_INTERVAL", c.ReloadInterval.Duration},
 		{"MTLS_UPSTREAM_CONNECT_TIMEOUT", c.UpstreamConnectTimeout.Duration},
 		{"MTLS_UPSTREAM_TIMEOUT", c.UpstreamTimeout.Duration},
 		{"MTLS_UPSTREAM_IDLE_TIMEOUT", c.UpstreamIdleTimeout.Duration},

@@ -19,7 +19,11 @@ type conn struct {
 	tls     *tls.Conn
 	remote  string // address without port
 	session session
+	peer    atomic.Pointer[peer] // nil: it presented no certificate
 	memo    memo
+	until   atomic.Int64 // of the memo, for the sweeper
+	told    atomic.Bool  // the application is being told of a client's certificate: a request is in flight
+	vouched atomic.Bool  // what it is told is SUCCESS
 	ids     requestIDs
 	state   atomic.Int32
 	up      atomic.Pointer[upstream.Conn] // in use for the request in flight
@@ -86,6 +90,16 @@ func (c *conn) sever() bool {
 	return state != lingering
 }
 
+// severBusy severs a connection with a request in flight, and reports whether
+// it had one.
+func (c *conn) severBusy() bool {
+	if !c.told.Load() || !c.state.CompareAndSwap(busy, severed) && !c.state.CompareAndSwap(draining, severed) {
+		return false
+	}
+	c.sever()
+	return true
+}
+
 // serve relays requests until one side has had enough.
 func (c *conn) serve() {
 	defer c.server.conns.remove(c)
@@ -94,6 +108,7 @@ func (c *conn) serve() {
 		c.tls.Close() // a shutdown came before the first request
 		return
 	}
+	c.identify()
 	c.now = time.Now()
 	for c.await() {
 		switch c.relay() {

@@ -138,6 +138,11 @@ func newSidecar(t testing.TB, upstream string, entries ...string) *sidecar {
 
 func (s *sidecar) start(t testing.TB) {
 	t.Helper()
+	starting, cancel := context.WithTimeout(context.Background(), hang)
+	defer cancel()
+	if err := s.Start(starting); err != nil {
+		t.Fatal(err)
+	}
 	listener, err := s.Listen()
 	if err != nil {
 		t.Fatal(err)

@@ -1,7 +1,7 @@
 package proxy
 
 import (
-	"math"
+	"crypto/x509"
 	"time"
 
 	"go.uber.org/zap"
@@ -29,37 +29,61 @@ type answer struct {
 // judge makes the memo current. It looks at the clock's wall time, since that is
 // what certificates are dated in.
 func (c *conn) judge(now time.Time) {
-	s := c.server
-	snapshot := s.store.Current()
-	if c.memo.snapshot == snapshot && now.UnixNano() < c.memo.until {
+	if c.memo.snapshot == c.server.store.Current() && now.UnixNano() < c.memo.until {
 		return
 	}
-	verdict := c.verdict(snapshot, now)
-	a := s.admit(verdict)
-	if a.page == nil {
-		a = s.render(c, verdict, a)
-	}
-	if a.page != nil {
-		s.logRefusal(c, verdict, a.page)
-	}
-	until := int64(math.MaxInt64)
-	if !verdict.Until.IsZero() {
-		until = verdict.Until.UnixNano()
-	}
-	c.memo = memo{snapshot, until, a}
+	c.judgeAfresh(now)
 }
 
-// verdict judges the certificates presented in the handshake, or carried over
-// by a resumed session, against today's snapshot.
-func (c *conn) verdict(snapshot *trust.Snapshot, now time.Time) trust.Verdict {
+// judgeAfresh may wait for a CA's answer. What has changed meanwhile counts:
+// no request is admitted by a belief of before.
+func (c *conn) judgeAfresh(now time.Time) {
+	s := c.server
+	var verdict trust.Verdict
+	for range rejudge {
+		snapshot := s.store.Current()
+		verdict = c.verdict(snapshot, now)
+		a := s.admit(verdict)
+		if a.page == nil {
+			a = s.render(c, verdict, a)
+		}
+		c.memo = memo{snapshot, untilNano(verdict), a}
+		c.vouched.Store(verdict.Status == trust.Success && a.page == nil)
+		c.until.Store(c.memo.until)
+		s.sweeper.until(c.memo.until)
+		c.now = time.Now()
+		if now = s.wall(c.now); snapshot == s.store.Current() && now.UnixNano() < c.memo.until {
+			break
+		}
+	}
+	if page := c.memo.answer.page; page != nil {
+		s.logRefusal(c, verdict, page)
+	}
+}
+
+// rejudge is how often a verdict is sought while belief keeps changing.
+const rejudge = 10
+
+// identify keeps who presented which certificates in the handshake, or in the one
+// whose session is resumed.
+func (c *conn) identify() {
 	presented := c.tls.ConnectionState().PeerCertificates
 	if len(presented) == 0 {
-		return trust.Verdict{}
+		return
 	}
 	if c.session.chain == (trust.ID{}) {
 		c.session.chain = trust.ChainID(presented)
 	}
-	return c.server.chains.Judge(snapshot, c.session.chain, presented, now)
+	c.peer.Store(&peer{c.session.chain, presented})
+}
+
+// verdict is what is believed of the client now.
+func (c *conn) verdict(snapshot *trust.Snapshot, now time.Time) trust.Verdict {
+	who := c.peer.Load()
+	if who == nil {
+		return trust.Verdict{}
+	}
+	return c.server.askCAs(c.server.chains.Judge(snapshot, who.id, who.chain, now), now)
 }
 
 // admit applies the mode (nginx's ssl_verify_client) to a verdict.
@@ -83,23 +107,39 @@ func (s *Server) admit(v trust.Verdict) answer {
 // render makes the lines that tell the application who asks. They are rendered
 // once for a connection and verdict, and copied into each request.
 func (s *Server) render(c *conn, v trust.Verdict, a answer) answer {
-	facts := headers.Facts{Verify: a.tell}
-	if presented := c.tls.ConnectionState().PeerCertificates; v.Status == trust.Success && len(presented) > 0 {
-		facts.Subject = presented[0].RawSubject
+	var leaf *x509.Certificate
+	if who := c.peer.Load(); who != nil {
+		leaf = who.chain[0]
 	}
-	lines, err := headers.Identity(facts)
+	lines, page, err := s.identity(a.tell, v, leaf)
 	if err != nil {
 		s.log.Error("the identity lines cannot be rendered", zap.String("remote", c.remote), zap.Error(err))
-		return answer{page: unrenderable}
 	}
-	if len(lines) > int(s.config.MaxIdentityBytes) {
-		return answer{page: identityTooLarge}
+	if page != nil {
+		return answer{page: page}
 	}
 	lines = append(lines, "X-Real-IP: "...)
 	lines = append(lines, c.remote...)
 	lines = append(lines, "\r\nX-Forwarded-Proto: https\r\n"...)
 	a.lines = lines
 	return a
+}
+
+// identity renders the lines that say who the client is, or says which page it
+// gets because they cannot be.
+func (s *Server) identity(tell string, v trust.Verdict, leaf *x509.Certificate) ([]byte, *refusal, error) {
+	facts := headers.Facts{Verify: tell}
+	if v.Status == trust.Success && leaf != nil {
+		facts.Subject = leaf.RawSubject
+	}
+	lines, err := headers.Identity(facts)
+	switch {
+	case err != nil:
+		return nil, unrenderable, err
+	case len(lines) > int(s.config.MaxIdentityBytes):
+		return nil, identityTooLarge, nil
+	}
+	return lines, nil, nil
 }
 
 // logRefusal writes the line that somebody looks for at three in the morning.
@@ -115,10 +155,9 @@ func (s *Server) logRefusal(c *conn, v trust.Verdict, page *refusal) {
 			fields = append(fields, zap.Dict("culprit", certificateFields(v.Culprit)...))
 		}
 	}
-	state := c.tls.ConnectionState()
-	if len(state.PeerCertificates) > 0 {
-		fields = append(fields, certificateFields(state.PeerCertificates[0])...)
+	if who := c.peer.Load(); who != nil {
+		fields = append(fields, certificateFields(who.chain[0])...)
 	}
-	fields = append(fields, zap.Bool("resumed", state.DidResume))
+	fields = append(fields, zap.Bool("resumed", c.tls.ConnectionState().DidResume))
 	s.log.Info("client certificate refused", fields...)
 }

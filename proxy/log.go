@@ -39,11 +39,26 @@ func NewLogger(config *Config) (*zap.Logger, error) {
 // certificateFields identify a certificate as openssl x509 prints it.
 func certificateFields(c *x509.Certificate) []zap.Field {
 	return []zap.Field{
-		zap.String("subject", name(c.RawSubject, c.Subject.String)),
-		zap.String("issuer", name(c.RawIssuer, c.Issuer.String)),
-		zap.String("serial", serial(c.SerialNumber)),
+		zap.String("subject", shortened(SubjectDN(c), maxLoggedName)),
+		zap.String("issuer", shortened(name(c.RawIssuer, c.Issuer.String), maxLoggedName)),
+		zap.String("serial", shortened(serial(c.SerialNumber), maxLoggedSerial)),
 		zap.Time("not_after", c.NotAfter.UTC()),
 	}
+}
+
+// A certificate may have a name of 200 KiB and a serial number of 10, and a refused
+// client could fill the log with them. RFC 5280 §4.1.2.2 gives a serial number 20 octets.
+const (
+	maxLoggedName   = 1 << 10
+	maxLoggedSerial = 2 * 20
+)
+
+// shortened cuts a text that holds ASCII only.
+func shortened(text string, most int) string {
+	if len(text) <= most {
+		return text
+	}
+	return text[:most] + "..."
 }
 
 // serial is two upper-case hexadecimal digits a byte, as openssl x509 -serial and

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"time"
 
+	"go.uber.org/zap"
+
 	"mtls-sidecar/proxy/trust"
 )
 
@@ -17,7 +19,11 @@ type Material struct {
 	Certificates []tls.Certificate   // the server's, in the order of MTLS_CERT_FILE
 	CAs          []*x509.Certificate // the clients' authorities, in file order
 	Hints        [][]byte            // DER subjects offered to clients
+	CRLs         []*trust.CRL        // of the files of MTLS_CRL
+	TicketKeys   [][]byte            // material of MTLS_TICKET_KEY_FILES
 	Warnings     []string            // what works but should not stay as it is
+
+	seen [fileSetCount]fingerprint // of the files, before they were read
 }
 
 // maxHintBytes is the size of the CA names offered to clients above which they
@@ -28,11 +34,48 @@ const maxHintBytes = 16 << 10
 // once, each with its variable and path.
 func Load(config *Config) (*Material, error) {
 	m := &Material{}
-	err := errors.Join(m.loadCertificates(config), m.loadCAs(config))
-	if err != nil {
-		return nil, err
+	var faults []error
+	for i, set := range fileSets {
+		m.seen[i] = fingerprintOf(set.files(config))
+		faults = append(faults, parts(set.load(m, config))...)
 	}
+	if len(faults) > 0 {
+		return nil, errors.Join(faults...)
+	}
+	m.warnSubPath(config, "/proc/self/mountinfo")
 	return m, nil
+}
+
+// summary is what a reload's log line says of what was read.
+func (m *Material) summary() []zap.Field {
+	var fields []zap.Field
+	for _, certificate := range m.Certificates {
+		fields = append(fields, zap.Dict("server", certificateFields(certificate.Leaf)...))
+	}
+	if len(m.CAs) > 0 {
+		fields = append(fields, zap.Int("cas", len(m.CAs)))
+	}
+	for _, list := range m.CRLs {
+		fields = append(fields, zap.Dict("crl", listFields(list)...))
+	}
+	return fields
+}
+
+func (m *Material) loadCRLs(config *Config) error {
+	files := config.CRLFiles()
+	if len(files) == 0 {
+		return nil
+	}
+	lists, warnings, err := trust.ReadCRLs(files, int64(config.CRLMaxBytes))
+	m.CRLs = lists
+	m.warnOf("MTLS_CRL", warnings)
+	return naming("MTLS_CRL", err)
+}
+
+func (m *Material) loadTicketKeys(config *Config) error {
+	keys, err := readTicketKeys(config.TicketKeyFiles)
+	m.TicketKeys = keys
+	return err
 }
 
 func (m *Material) loadCertificates(config *Config) error {
@@ -92,13 +135,12 @@ func (m *Material) loadCAs(config *Config) error {
 		m.warnOf("MTLS_CLIENT_CA_FILE", []string{"holds no root, so no client can be verified; put the CA that issued its certificates there, too"})
 	}
 	hinted := cas
-	switch config.CAHints {
-	case "on":
-	case "off":
+	switch file := config.hintsFile(); {
+	case config.CAHints == "off":
 		return err
-	default:
+	case file != "":
 		var unread error
-		hinted, warnings, unread = trust.ReadCAs([]string{config.CAHints})
+		hinted, warnings, unread = trust.ReadCAs([]string{file})
 		m.warnOf("MTLS_CA_HINTS", warnings)
 		err = errors.Join(err, naming("MTLS_CA_HINTS (on, off or a PEM file)", unread))
 	}
@@ -138,7 +180,11 @@ func naming(variable string, err error) error {
 // parts are the errors joined in err.
 func parts(err error) []error {
 	if joined, ok := err.(interface{ Unwrap() []error }); ok {
-		return joined.Unwrap()
+		var all []error
+		for _, part := range joined.Unwrap() {
+			all = append(all, parts(part)...)
+		}
+		return all
 	}
 	if err == nil {
 		return nil

@@ -30,8 +30,15 @@ func (c *conn) relay() ending {
 		return c.refuseHead(err)
 	}
 	c.note()
+	if c.peer.Load() != nil {
+		// Before the judgement: whatever changes belief after it sees that there
+		// is something to cut.
+		c.told.Store(true)
+		defer c.told.Store(false)
+	}
 	c.judge(c.server.wall(c.now))
 	if page := c.memo.answer.page; page != nil {
+		c.told.Store(false)
 		return c.refuse(page)
 	}
 	if limit := int64(c.server.config.MaxBodyBytes); limit > 0 && w.request.Length > limit {

@@ -36,6 +36,14 @@ type Server struct {
 	accepted atomic.Uint32 // connections so far: spreads them over the upstream pool
 	tunnels  atomic.Int64  // open ones
 	exposure exposure
+
+	belief   belief
+	troubles troubles
+	tickets  *ticketKeys
+	ocsp     *trust.OCSP // nil: MTLS_OCSP=off
+	sweeper  sweeper
+	keepers  sync.WaitGroup     // see Start
+	asked    chan chan struct{} // reloads asked for
 }
 
 // NewServer makes a server of checked configuration and loaded files.
@@ -59,7 +67,13 @@ func NewServer(config *Config, material *Material, log *zap.Logger) (*Server, er
 	s.life, s.end = context.WithCancel(context.Background())
 	s.works.New = func() any { return newWork() }
 	s.conns.limit = int(config.MaxConnections)
-	s.publish(material)
+	s.tickets = newTicketKeys(config.SessionTimeout.Duration)
+	s.asked = make(chan chan struct{})
+	s.belief.begin(config.CRLURLs())
+	if err := s.publish(material); err != nil {
+		return nil, err
+	}
+	s.ocsp = s.newOCSP(s.answered)
 	return s, nil
 }
 
@@ -70,15 +84,6 @@ func (s *Server) wall(now time.Time) time.Time {
 		return s.clock()
 	}
 	return now
-}
-
-// publish makes the files' content what new connections and new requests go by.
-func (s *Server) publish(material *Material) {
-	s.store.Publish(trust.NewSnapshot(material.CAs, trust.Policy{
-		MaxDepth:   int(s.config.VerifyDepth),
-		MinRSABits: int(s.config.MinRSABits),
-	}))
-	s.tls.Store(newTLSConfig(s.config, material))
 }
 
 // Listen binds MTLS_LISTEN_ADDR.
@@ -146,6 +151,10 @@ func (s *Server) Shutdown(ctx context.Context) int {
 		s.log.Warn("cut what was still in flight", zap.Int("requests", cut-int(tunnels)), zap.Int64("tunnels", tunnels))
 	}
 	<-s.conns.empty
+	s.keepers.Wait()
+	if s.ocsp != nil {
+		s.ocsp.Close()
+	}
 	s.pool.Close()
 	s.memory.stop()
 	s.exposure.looks.Wait()

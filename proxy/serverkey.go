@@ -10,7 +10,6 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
-	"os"
 	"strings"
 
 	"github.com/youmark/pkcs8"
@@ -202,21 +201,4 @@ func pemBlocks(text []byte) func(yield func(*pem.Block) bool) {
 			}
 		}
 	}
-}
-
-// readRegular reads a file whose error already names no path, since the caller
-// names it with its variable.
-func readRegular(path string) ([]byte, error) {
-	text, err := os.ReadFile(path)
-	var pathError *os.PathError
-	if errors.As(err, &pathError) {
-		err = pathError.Err
-	}
-	if err != nil {
-		return nil, fmt.Errorf("cannot be read (%w); put it there readable for this user, or name another file", err)
-	}
-	if len(bytes.TrimSpace(text)) == 0 {
-		return nil, errors.New("is empty; write it anew, or name another file")
-	}
-	return text, nil
 }

@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"crypto/tls"
+	"crypto/x509"
 	"encoding/binary"
 	"time"
 
@@ -15,6 +16,7 @@ import (
 type session struct {
 	server *Server
 	base   *tls.Config // whose ticket keys seal and open
+	own    *tls.Config // of this connection alone
 	chain  trust.ID    // of the presented certificates; zero: none
 	hello  bool        // a ClientHello has arrived: the peer speaks TLS
 	// proved is when the client last proved its key in a full handshake. It is
@@ -41,30 +43,40 @@ func (s *session) config() *tls.Config {
 		s.hello = true
 		return nil, nil
 	}
-	if s.server.config.RejectWith == RejectAlert {
-		c.VerifyConnection = s.verify
-	}
+	c.VerifyConnection = s.verify
+	s.own = c
 	return c
 }
 
-// wrap seals a new ticket. crypto/tls calls it after the client's Finished, so
-// the key has been proved.
+// wrap seals a new ticket. crypto/tls calls it after the client's
+// CertificateVerify, or once the ticket's own secret was proved, so the key has
+// been proved.
 func (s *session) wrap(cs tls.ConnectionState, state *tls.SessionState) ([]byte, error) {
 	if !cs.DidResume {
 		s.proved = s.server.wall(time.Now())
 	}
 	s.chain = trust.ChainID(cs.PeerCertificates)
+	if sessionSize(cs) > maxSession {
+		return noTicket(cs.Version), nil
+	}
 	stamp := make([]byte, 0, stampSize)
 	stamp = append(stamp, stampVersion)
 	stamp = binary.BigEndian.AppendUint64(stamp, uint64(s.proved.UnixMilli()))
 	stamp = append(stamp, s.chain[:]...)
 	state.Extra = append(state.Extra, stamp)
-	return s.base.EncryptTicket(cs, state)
+	ticket, err := s.base.EncryptTicket(cs, state)
+	if len(ticket) > maxSession+sealing {
+		return noTicket(cs.Version), nil
+	}
+	return ticket, err
 }
 
 // unwrap opens a ticket, or returns nil for a full handshake; an error would
 // end the connection, and a ticket of a client's own making must not do that.
 func (s *session) unwrap(identity []byte, cs tls.ConnectionState) (*tls.SessionState, error) {
+	if len(identity) > maxSession+sealing {
+		return nil, nil
+	}
 	state, err := s.base.DecryptTicket(identity, cs)
 	if err != nil || state == nil {
 		return nil, nil
@@ -74,8 +86,7 @@ func (s *session) unwrap(identity []byte, cs tls.ConnectionState) (*tls.SessionS
 			continue
 		}
 		proved := time.UnixMilli(int64(binary.BigEndian.Uint64(extra[1:])))
-		chain := trust.ID(extra[9:])
-		if !s.server.mayResume(proved, chain) {
+		if !s.server.mayResume(state, proved, trust.ID(extra[9:])) {
 			return nil, nil
 		}
 		s.proved = proved
@@ -84,28 +95,53 @@ func (s *session) unwrap(identity []byte, cs tls.ConnectionState) (*tls.SessionS
 	return nil, nil
 }
 
-// mayResume reports whether a session may stand in for a full handshake. A
-// chain that this process has not judged yet is judged in a full one.
-func (s *Server) mayResume(proved time.Time, chain trust.ID) bool {
+// mayResume reports whether a session may stand in for a full handshake.
+func (s *Server) mayResume(state *tls.SessionState, proved time.Time, id trust.ID) bool {
 	now := s.wall(time.Now())
 	if age := now.Sub(proved); age < 0 || age > s.config.SessionTimeout.Duration {
 		return false
 	}
-	if chain == (trust.ID{}) {
+	if id == (trust.ID{}) {
 		return s.admit(trust.Verdict{}).page == nil
 	}
-	verdict, known := s.chains.Known(s.store.Current(), chain, now)
-	return known && verdict.Status == trust.Success
+	if s.standing(id, nil, now).Status == trust.Success {
+		return true
+	}
+	// Another replica may have judged the chain, or this one before it was
+	// started anew: then the session alone knows it.
+	chain := carriedChain(state, id)
+	return chain != nil && s.standing(id, chain, now).Status == trust.Success
+}
+
+// standing is what is believed today of a chain that was proved in an earlier
+// handshake, or presented in this one. Nobody is asked, and what is known already of the CAs' answers counts. A chain that this process has not judged yet is judged if it is given
+// (nil: it is not at hand), and never stored: its holder has proved nothing so far.
+func (s *Server) standing(id trust.ID, chain []*x509.Certificate, now time.Time) trust.Verdict {
+	snapshot := s.store.Current()
+	verdict, known := s.chains.Known(snapshot, id, now)
+	switch {
+	case known:
+	case chain == nil:
+		return trust.Verdict{Status: trust.Failed, Reason: trust.Rejected}
+	default:
+		verdict = snapshot.Verify(chain, now)
+	}
+	verdict, _ = s.recall(verdict, now)
+	return verdict
 }
 
 // verify refuses in the handshake where MTLS_REJECT_WITH=alert. crypto/tls
 // calls it before the client has proved its key: nothing is kept of what it
-// finds, and it can only refuse.
+// finds, and it can only refuse. It is also the last occasion to tell that there
+// is to be no ticket, which crypto/tls looks for on this goroutine thereafter.
 func (s *session) verify(cs tls.ConnectionState) error {
-	if len(cs.PeerCertificates) == 0 {
+	if sessionSize(cs) > maxSession {
+		s.own.SessionTicketsDisabled = true
+	}
+	if s.server.config.RejectWith != RejectAlert || len(cs.PeerCertificates) == 0 {
 		return nil
 	}
-	verdict := s.server.store.Current().Verify(cs.PeerCertificates, s.server.wall(time.Now()))
+	verdict := s.server.standing(trust.ChainID(cs.PeerCertificates), cs.PeerCertificates, s.server.wall(time.Now()))
 	if s.server.admit(verdict).page != nil {
 		return &refusedError{verdict}
 	}

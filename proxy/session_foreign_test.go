@@ -4,12 +4,16 @@ import (
 	"bytes"
 	"crypto/rand"
 	"crypto/tls"
+	"crypto/x509"
 	"testing"
+	"time"
 
 	"mtls-sidecar/proxy/pki"
+	"mtls-sidecar/proxy/trust"
 )
 
-// sharesTicketsWith gives both servers one ticket key, as replicas have it.
+// sharesTicketsWith gives both servers the very same ticket key, whatever their CAs
+// are.
 func (s *sidecar) sharesTicketsWith(t *testing.T, other *sidecar) {
 	t.Helper()
 	var key [32]byte
@@ -17,26 +21,14 @@ func (s *sidecar) sharesTicketsWith(t *testing.T, other *sidecar) {
 		t.Fatal(err)
 	}
 	for _, one := range []*sidecar{s, other} {
-		one.tls.Load().SetSessionTicketKeys([][32]byte{key})
+		one.tickets.mu.Lock()
+		one.tickets.shared = [][32]byte{key}
+		one.tickets.mu.Unlock()
+		one.tickets.apply(one.tls.Load(), time.Now())
 	}
 }
 
 var nobody = expectation{200, "NONE", ""}
-
-// Node resumed such sessions as authorised (nodejs/node#35317).
-func TestASessionMadeWithoutACertificateNeverBecomesSuccess(t *testing.T) {
-	bothVersions(t, func(t *testing.T, version uint16) {
-		app := startBackend(t, answering(okAnswer))
-		s := startSidecar(t, app.url)
-		v := newVisitor(version, nil)
-		v.visits(t, s, app, nobody, false)
-		v.certificate = issue(t, pki.Options{})
-		v.visits(t, s, app, nobody, true)
-		v.visits(t, s, app, nobody, true)
-		v.sessions = &tickets{}
-		v.visits(t, s, app, believed, false)
-	})
-}
 
 func TestASessionWithoutACertificateIsNotResumedWhereOneIsRequired(t *testing.T) {
 	bothVersions(t, func(t *testing.T, version uint16) {
@@ -51,31 +43,44 @@ func TestASessionWithoutACertificateIsNotResumedWhereOneIsRequired(t *testing.T)
 	})
 }
 
-func TestASessionOfAServerThatAllowsNoneIsNotResumedByOneThatRequires(t *testing.T) {
+func TestAChainThatThisProcessHasNotJudgedIsResumedFromTheTicket(t *testing.T) {
+	intermediate, err := testCA(t).ca.Intermediate(pki.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	leaf, err := intermediate.Issue(pki.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	leaf = pki.With(leaf, intermediate.Cert)
 	bothVersions(t, func(t *testing.T, version uint16) {
 		app := startBackend(t, answering(okAnswer))
-		optional := startSidecar(t, app.url)
-		for _, rejectWith := range []string{"page", "alert"} {
-			strict := startSidecar(t, app.url, "MTLS_VERIFY_CLIENT=on", "MTLS_REJECT_WITH="+rejectWith)
-			optional.sharesTicketsWith(t, strict)
-			v := newVisitor(version, nil)
-			v.visits(t, optional, app, nobody, false)
-			v.certificate = issue(t, pki.Options{})
-			v.visits(t, strict, app, believed, false)
+		for _, certificate := range []*tls.Certificate{issue(t, pki.Options{}), &leaf} {
+			first, second := startSidecar(t, app.url), startSidecar(t, app.url)
+			first.sharesTicketsWith(t, second)
+			v := newVisitor(version, certificate)
+			v.visits(t, first, app, believed, false)
+			v.visits(t, second, app, believed, true)
+			v.visits(t, second, app, believed, true)
+			v.visits(t, first, app, believed, true)
 		}
 	})
 }
 
-func TestAChainThatThisProcessHasNotJudgedIsJudgedInAFullHandshake(t *testing.T) {
-	bothVersions(t, func(t *testing.T, version uint16) {
-		app := startBackend(t, answering(okAnswer))
-		first, second := startSidecar(t, app.url), startSidecar(t, app.url)
-		first.sharesTicketsWith(t, second)
-		v := newVisitor(version, issue(t, pki.Options{}))
-		v.visits(t, first, app, believed, false)
-		v.visits(t, second, app, believed, false)
-		v.visits(t, first, app, believed, true) // which has judged the chain, and can open the other's ticket
-	})
+func TestWhatATicketSaysOfAChainIsNotStoredBeforeTheHandshakeHasEnded(t *testing.T) {
+	s := newSidecar(t, "http://127.0.0.1:1")
+	chain := []*x509.Certificate{issue(t, pki.Options{}).Leaf}
+	id := trust.ChainID(chain)
+	now := time.Now()
+	if got := s.standing(id, nil, now).Status; got != trust.Failed {
+		t.Errorf("an unknown chain that is not at hand: got status %d, want Failed", got)
+	}
+	if got := s.standing(id, chain, now).Status; got != trust.Success {
+		t.Errorf("an unknown chain: got status %d, want Success", got)
+	}
+	if _, known := s.chains.Known(s.store.Current(), id, now); known {
+		t.Error("the chain was stored")
+	}
 }
 
 func TestATicketOfAnotherServerLeadsToAFullHandshake(t *testing.T) {
@@ -130,6 +135,9 @@ func TestATicketWithoutOurStampLeadsToAFullHandshake(t *testing.T) {
 			"another version": func(stamp []byte) [][]byte { return [][]byte{append([]byte{stampVersion + 1}, stamp[1:]...)} },
 			"too short":       func(stamp []byte) [][]byte { return [][]byte{stamp[:len(stamp)-1]} },
 			"too long":        func(stamp []byte) [][]byte { return [][]byte{append(bytes.Clone(stamp), 0)} },
+			"another chain": func(stamp []byte) [][]byte {
+				return [][]byte{append(bytes.Clone(stamp[:len(stamp)-1]), stamp[len(stamp)-1]^1)}
+			},
 			"somebody else's": func([]byte) [][]byte { return [][]byte{[]byte("another program's"), {}} },
 		} {
 			t.Run(name, func(t *testing.T) {

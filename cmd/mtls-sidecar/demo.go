@@ -34,7 +34,8 @@ func demo(args []string, stdout io.Writer) error {
 		return fmt.Errorf("making a folder for the demo's certificates: %w", err)
 	}
 	defer os.RemoveAll(folder)
-	if err := mintDemo(folder, time.Now()); err != nil {
+	ca, err := mintDemo(folder, time.Now())
+	if err != nil {
 		return fmt.Errorf("making the demo's certificates: %w", err)
 	}
 	app, err := startDemoApp()
@@ -49,7 +50,8 @@ func demo(args []string, stdout io.Writer) error {
 	defer sidecar.stop()
 
 	fmt.Fprintf(stdout, "application on http://%s, sidecar on https://%s, certificates in %s\n\n", app.Addr, sidecar.address, folder)
-	if err := showRows(stdout, folder, sidecar.address, app); err != nil {
+	run := &demoRun{folder: folder, address: sidecar.address, app: app, ca: ca, reload: sidecar.server.Reload}
+	if err := run.showRows(stdout); err != nil {
 		return err
 	}
 	if *once {
@@ -76,6 +78,7 @@ func startDemoSidecar(folder, upstream string) (*demoSidecar, error) {
 		"MTLS_CERT_FILE=" + in("server.crt"),
 		"MTLS_KEY_FILE=" + in("server.key"),
 		"MTLS_CLIENT_CA_FILE=" + in("ca.crt"),
+		"MTLS_CRL=" + in("ca.crl"),
 		"MTLS_LOG_LEVEL=error",
 	})
 	if err != nil {
@@ -91,6 +94,9 @@ func startDemoSidecar(folder, upstream string) (*demoSidecar, error) {
 	}
 	server, err := proxy.NewServer(config, material, log)
 	if err != nil {
+		return nil, err
+	}
+	if err := server.Start(context.Background()); err != nil { // has no URL to wait for
 		return nil, err
 	}
 	listener, err := server.Listen()

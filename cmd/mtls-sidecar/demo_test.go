@@ -75,7 +75,8 @@ func TestDemoPassesWhereItsPortIsTaken(t *testing.T) {
 
 func TestDemoFailsWhenARowIsNotAsItShouldBe(t *testing.T) {
 	folder := t.TempDir()
-	if err := mintDemo(folder, time.Now()); err != nil {
+	ca, err := mintDemo(folder, time.Now())
+	if err != nil {
 		t.Fatal(err)
 	}
 	app, err := startDemoApp()
@@ -95,7 +96,8 @@ func TestDemoFailsWhenARowIsNotAsItShouldBe(t *testing.T) {
 	server.StartTLS()
 	defer server.Close()
 	var out bytes.Buffer
-	err = showRows(&out, folder, server.Listener.Addr().String(), app)
+	run := &demoRun{folder: folder, address: server.Listener.Addr().String(), app: app, ca: ca, reload: func() error { return nil }}
+	err = run.showRows(&out)
 	if err == nil || exitCode(err, &bytes.Buffer{}) == 0 {
 		t.Errorf("the demo passed with\n%s", &out)
 	}
@@ -106,7 +108,8 @@ func TestDemoFailsWhenARowIsNotAsItShouldBe(t *testing.T) {
 
 func TestDemoTablesRowsAreCompleteEvenWhenNobodyAnswers(t *testing.T) {
 	folder := t.TempDir()
-	if err := mintDemo(folder, time.Now()); err != nil {
+	ca, err := mintDemo(folder, time.Now())
+	if err != nil {
 		t.Fatal(err)
 	}
 	app, err := startDemoApp()
@@ -120,7 +123,8 @@ func TestDemoTablesRowsAreCompleteEvenWhenNobodyAnswers(t *testing.T) {
 	}
 	closed.Close()
 	var out bytes.Buffer
-	err = showRows(&out, folder, closed.Addr().String(), app)
+	run := &demoRun{folder: folder, address: closed.Addr().String(), app: app, ca: ca, reload: func() error { return nil }}
+	err = run.showRows(&out)
 	for _, row := range demoRows() {
 		if err == nil || !strings.Contains(err.Error(), row.sent) {
 			t.Errorf("%s is not among the failures: %v", row.sent, err)

@@ -12,7 +12,7 @@
 //
 // Start with NewRoot, then Authority.Issue; Options tells what can be varied.
 // encode.go holds the extensions and the TBSCertificate, sign.go the
-// signature, pem.go the files.
+// signature, crl.go revocation lists, pem.go the files.
 package pki
 
 import (

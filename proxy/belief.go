@@ -1,0 +1,214 @@
+package proxy
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"go.uber.org/zap"
+
+	"mtls-sidecar/proxy/trust"
+)
+
+// belief is what a snapshot is made of, as it was last read. Requests never look
+// here, only at the snapshot.
+type belief struct {
+	mu       sync.Mutex
+	material Material
+	seen     [fileSetCount]fingerprint // of the files at the start
+	fetched  map[string][]*trust.CRL   // by URL
+	lists    *trust.CRLs               // in force; nil: MTLS_CRL is not set
+	missing  map[string]bool           // URLs that have not given a list yet
+	unread   map[string]bool           // files and URLs that gave none when last asked
+	complete chan struct{}             // closed once none is missing
+	whole    sync.Once                 // closes it
+}
+
+// begin notes which URLs have to give a list first.
+func (b *belief) begin(urls []string) {
+	b.fetched = map[string][]*trust.CRL{}
+	b.missing = map[string]bool{}
+	b.unread = map[string]bool{}
+	b.complete = make(chan struct{})
+	for _, url := range urls {
+		b.missing[url] = true
+	}
+}
+
+// couldRead notes whether a source of revocation lists could be read, or asked.
+func (b *belief) couldRead(source string, could bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if could {
+		delete(b.unread, source)
+	} else {
+		b.unread[source] = true
+	}
+}
+
+// publish puts all of the files' content in force. The error is of revocation
+// lists that cannot be: at the start there is nothing older to go by.
+func (s *Server) publish(material *Material) error {
+	var all [fileSetCount]bool
+	for i := range all {
+		all[i] = true
+	}
+	s.belief.seen = material.seen
+	return s.adopt(material, all)
+}
+
+// adopt puts in force what has changed. New connections and the next request of
+// every open one go by it.
+func (s *Server) adopt(fresh *Material, changed [fileSetCount]bool) error {
+	b := &s.belief
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for i, set := range fileSets {
+		if changed[i] {
+			set.take(&b.material, fresh)
+		}
+	}
+	var err error
+	if changed[authorityFiles] || changed[crlFiles] {
+		err = s.believe(changed[authorityFiles])
+	}
+	if changed[authorityFiles] || changed[ticketFiles] {
+		err = errors.Join(err, s.tickets.use(b.material.TicketKeys, b.material.CAs))
+	}
+	base := s.tls.Load()
+	if changed[authorityFiles] || changed[serverFiles] {
+		base = newTLSConfig(s.config, &b.material)
+	}
+	s.tickets.apply(base, s.wall(time.Now()))
+	s.tls.Store(base)
+	return err
+}
+
+// believe publishes a snapshot, unless neither the CAs nor the lists in force are
+// other ones than before. The caller holds the belief.
+func (s *Server) believe(otherCAs bool) error {
+	b, before := &s.belief, s.belief.lists
+	var refused []error
+	if len(s.config.CRL) > 0 {
+		read := append([]*trust.CRL(nil), b.material.CRLs...)
+		for _, lists := range b.fetched {
+			read = append(read, lists...)
+		}
+		b.lists, refused = b.lists.Renew(read, b.material.CAs, trust.Keep{
+			Now: s.wall(time.Now()), Grace: s.config.CRLGrace.Duration, Unread: len(b.unread) > 0})
+	}
+	if otherCAs || b.lists != before {
+		s.store.Publish(trust.NewSnapshot(b.material.CAs, s.config.policy(b.lists)))
+	}
+	b.arrived(refused)
+	return naming("MTLS_CRL", errors.Join(refused...))
+}
+
+// tellRefused logs lists that were read and did not come into force, once unless
+// asked again.
+func (s *Server) tellRefused(err error, again bool) {
+	const name = "revocation lists refused"
+	if err == nil {
+		s.mended(name)
+		return
+	}
+	if s.troubles.begin(name, err) || again {
+		s.events.count(CRLRefused)
+		s.log.Warn("revocation lists not put in force", zap.Strings("faults", texts(err)))
+	}
+}
+
+// policy is what trust is told to demand.
+func (c *Config) policy(lists *trust.CRLs) trust.Policy {
+	p := trust.Policy{
+		MaxDepth:   int(c.VerifyDepth),
+		MinRSABits: int(c.MinRSABits),
+		CRLs:       lists,
+		CRLGrace:   c.CRLGrace.Duration,
+	}
+	switch c.CRLPolicy {
+	case CRLLeaf:
+		p.CRLPolicy = trust.CRLLeaf
+	case CRLAvailable:
+		p.CRLPolicy = trust.CRLAvailable
+	}
+	return p
+}
+
+// fetch is how the list behind a URL is kept.
+func (s *Server) fetch(url string) *trust.CRLFetch {
+	return &trust.CRLFetch{
+		URL:      url,
+		Refresh:  s.config.CRLRefresh.Duration,
+		Timeout:  fetchTimeout,
+		MaxBytes: int64(s.config.CRLMaxBytes),
+		Report:   func(report trust.CRLReport) { s.fetched(url, report) },
+	}
+}
+
+// fetchTimeout is for a whole list, which may be large and come from afar.
+const fetchTimeout = 30 * time.Second
+
+// fetched takes in what a URL gave.
+func (s *Server) fetched(url string, report trust.CRLReport) {
+	s.belief.couldRead(url, report.Err == nil)
+	if report.Err != nil {
+		s.events.count(CRLFetchFailed)
+		if s.troubles.begin(report.URL, report.Err) {
+			s.log.Warn("a revocation list could not be fetched, what was in force stays", zap.String("url", report.URL),
+				zap.Duration("retry_in", report.Retry.Round(time.Millisecond)), zap.Error(report.Err))
+		}
+		return
+	}
+	s.mended(report.URL)
+	if report.Lists == nil {
+		return
+	}
+	b := &s.belief
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.fetched[url] = report.Lists
+	s.tellRefused(s.believe(false), false)
+	for _, list := range report.Lists {
+		s.log.Info("revocation list fetched", append([]zap.Field{zap.String("url", report.URL)}, listFields(list)...)...)
+	}
+}
+
+// arrived notes which URLs have given a list that was not refused. It may have
+// been overtaken already by a newer one from another source.
+func (b *belief) arrived(refused []error) {
+	bad := map[string]int{} // by source
+	for _, err := range refused {
+		var fault *trust.CRLError
+		if errors.As(err, &fault) {
+			bad[fault.Path]++
+		}
+	}
+	for url := range b.missing {
+		if lists := b.fetched[url]; len(lists) > 0 && bad[lists[0].Source] < len(lists) {
+			delete(b.missing, url)
+		}
+	}
+	if len(b.missing) == 0 {
+		b.whole.Do(func() { close(b.complete) })
+	}
+}
+
+func listFields(list *trust.CRL) []zap.Field {
+	fields := []zap.Field{
+		zap.String("issuer", dn(list.RawIssuer)),
+		zap.Int("entries", list.Entries()),
+		zap.Time("this_update", list.ThisUpdate.UTC()),
+		zap.Time("next_update", list.NextUpdate.UTC()),
+	}
+	if list.Number != nil {
+		fields = append(fields, zap.String("number", list.Number.String()))
+	}
+	return fields
+}
+
+// dn is a DER name as the application would see it, or in hexadecimal digits.
+func dn(raw []byte) string {
+	return name(raw, func() string { return fmt.Sprintf("%X", raw) })
+}

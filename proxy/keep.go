@@ -1,0 +1,25 @@
+package proxy
+
+import "context"
+
+// Start begins to keep belief fresh: it looks at the files, fetches revocation
+// lists and cuts what goes on for clients that are no longer believed, until Shutdown.
+// It returns once each list that has a URL has been fetched once, since before
+// that nobody's revocation would be known; the error is ctx's, or
+// ErrNotStarted when Shutdown came first. Call it once, before Listen, so that a
+// probe of the port waits as well.
+func (s *Server) Start(ctx context.Context) error {
+	s.keepers.Go(func() { s.poll(&reloader{server: s, seen: s.belief.seen}) })
+	s.keepers.Go(s.sweep)
+	for _, url := range s.config.CRLURLs() {
+		s.keepers.Go(func() { s.fetch(url).Run(s.life) })
+	}
+	select {
+	case <-s.belief.complete:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-s.life.Done():
+		return ErrNotStarted
+	}
+}

@@ -1,0 +1,96 @@
+package proxy
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+)
+
+// CRLPolicy is a value of MTLS_CRL_POLICY.
+type CRLPolicy string
+
+// OCSP is a value of MTLS_OCSP.
+type OCSP string
+
+// OCSPFail is a value of MTLS_OCSP_FAIL.
+type OCSPFail string
+
+// UnmarshalText accepts strict, leaf and available.
+func (v *CRLPolicy) UnmarshalText(text []byte) error {
+	return oneOf(v, text, CRLStrict, CRLLeaf, CRLAvailable)
+}
+
+// UnmarshalText accepts off, leaf and on.
+func (v *OCSP) UnmarshalText(text []byte) error {
+	return oneOf(v, text, OCSPOff, OCSPLeaf, OCSPOn)
+}
+
+// UnmarshalText accepts reject and allow.
+func (v *OCSPFail) UnmarshalText(text []byte) error {
+	return oneOf(v, text, OCSPReject, OCSPAllow)
+}
+
+// HTTPURL is an http URL of another machine's service. Empty is none.
+type HTTPURL string
+
+// UnmarshalText accepts http://host, with a port and path where needed.
+func (u *HTTPURL) UnmarshalText(text []byte) error {
+	parsed, err := url.Parse(string(text))
+	if err != nil || parsed.Scheme != "http" || parsed.Hostname() == "" || parsed.User != nil || parsed.Fragment != "" {
+		return errors.New("must be an http URL, such as http://ocsp.example.com:8080/; answers are signed, so https is not needed")
+	}
+	*u = HTTPURL(text)
+	return nil
+}
+
+// minCRLBytes is room for a list without entries.
+const minCRLBytes = 1 << 10
+
+// CRLFiles are the files and folders of MTLS_CRL.
+func (c *Config) CRLFiles() []string {
+	return slices.DeleteFunc(slices.Clone([]string(c.CRL)), isURL)
+}
+
+// CRLURLs are the URLs of MTLS_CRL.
+func (c *Config) CRLURLs() []string {
+	return slices.DeleteFunc(slices.Clone([]string(c.CRL)), func(source string) bool { return !isURL(source) })
+}
+
+func isURL(source string) bool { return strings.Contains(source, "://") }
+
+// revocationFaults checks the variables about CRLs and OCSP against each other.
+func (c *Config) revocationFaults() []Fault {
+	var faults []Fault
+	add := func(variable, value, problem string) {
+		faults = append(faults, Fault{variable, value, problem})
+	}
+	for _, source := range c.CRLURLs() {
+		parsed, err := url.Parse(source)
+		if err != nil || parsed.Hostname() == "" || parsed.Scheme != "http" && parsed.Scheme != "https" {
+			add("MTLS_CRL", redactURL(source), "must be files, folders, or http:// and https:// URLs")
+		}
+	}
+	if c.VerifyClient == VerifyOff && len(c.CRL) > 0 {
+		add("MTLS_CRL", strings.Join(c.CRL, ","), "has no meaning with MTLS_VERIFY_CLIENT=off, which asks for no certificate; remove one of the two")
+	}
+	if c.VerifyClient == VerifyOff && c.OCSP != OCSPOff {
+		add("MTLS_OCSP", string(c.OCSP), "has no meaning with MTLS_VERIFY_CLIENT=off, which asks for no certificate; remove one of the two")
+	}
+	if c.OCSP == OCSPOff && c.OCSPResponder != "" {
+		add("MTLS_OCSP_RESPONDER", string(c.OCSPResponder), "is asked by nobody while MTLS_OCSP=off; set MTLS_OCSP to leaf or on, or remove it")
+	}
+	if c.CRLMaxBytes < minCRLBytes || c.CRLMaxBytes > 1<<30 {
+		add("MTLS_CRL_MAX_BYTES", c.CRLMaxBytes.String(), "must be from 1KiB to 1GiB")
+	}
+	return faults
+}
+
+// redactURL leaves out a password, for messages.
+func redactURL(source string) string {
+	if parsed, err := url.Parse(source); err == nil {
+		return parsed.Redacted()
+	}
+	return fmt.Sprintf("%.16s…", source)
+}

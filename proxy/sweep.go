@@ -1,0 +1,176 @@
+package proxy
+
+import (
+	"crypto/x509"
+	"math"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"go.uber.org/zap"
+
+	"mtls-sidecar/proxy/trust"
+)
+
+// Requests are judged when they begin. A tunnel, a download or an event stream
+// goes on for hours after that: the sweeper ends those whose client has ceased
+// to be believed.
+
+const (
+	// sweepEvery is how late, at most, the sweeper notices.
+	sweepEvery = 250 * time.Millisecond
+	// lastSecond is what an exchange is given to end by itself.
+	lastSecond = time.Second
+)
+
+// peer is who presented which certificates on a connection.
+type peer struct {
+	id    trust.ID
+	chain []*x509.Certificate
+}
+
+// sweeper is used by one goroutine, but for what is atomic.
+type sweeper struct {
+	soonest  atomic.Int64 // Unix nanoseconds: when the first verdict in use runs out
+	snapshot *trust.Snapshot
+	doubted  map[*conn]time.Time // no longer believed since
+	wall     time.Time           // at the last sweep
+
+	asking    sync.Map // of trust.ID: the CAs are being asked about that chain
+	questions atomic.Int32
+}
+
+// until takes note of how long a verdict holds that a request was admitted by.
+func (w *sweeper) until(nanoseconds int64) {
+	for {
+		soonest := w.soonest.Load()
+		if soonest <= nanoseconds || w.soonest.CompareAndSwap(soonest, nanoseconds) {
+			return
+		}
+	}
+}
+
+func (s *Server) sweep() {
+	ticker := time.NewTicker(sweepEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-s.life.Done():
+			return
+		case now := <-ticker.C:
+			s.sweepOnce(now)
+		}
+	}
+}
+
+// sweepOnce costs next to nothing as long as no verdict can have changed.
+func (s *Server) sweepOnce(now time.Time) {
+	w := &s.sweeper
+	wall := s.wall(now).Round(0)
+	if wall.Before(w.wall) {
+		// The clock was set back: what was judged by the later time is judged afresh.
+		s.store.Renew()
+	}
+	w.wall = wall
+	snapshot := s.store.Current()
+	if snapshot == w.snapshot && wall.UnixNano() < w.soonest.Load() && len(w.doubted) == 0 {
+		return
+	}
+	w.snapshot = snapshot
+	w.soonest.Store(math.MaxInt64)
+	doubted := map[*conn]time.Time{}
+	for _, c := range s.conns.identified() {
+		if until := c.until.Load(); until > wall.UnixNano() {
+			w.until(until) // it may begin an exchange by the verdict that it has
+		}
+		if c.told.Load() {
+			s.look(c, now, doubted)
+		}
+	}
+	w.doubted = doubted
+}
+
+// look judges the client of an exchange in flight, without waiting for anybody.
+// Where a CA would have to be asked first, that is begun, and it stays as it was.
+func (s *Server) look(c *conn, now time.Time, doubted map[*conn]time.Time) {
+	w, who := &s.sweeper, c.peer.Load()
+	since, known := w.doubted[c]
+	if !known {
+		since = now
+	}
+	verdict := s.standing(who.id, who.chain, w.wall)
+	verdict, answered := s.recall(verdict, w.wall)
+	switch {
+	case !answered:
+		if known {
+			doubted[c] = since // believed again only for a reason
+		}
+		s.askFor(who.id, verdict)
+	case s.admit(verdict).page == nil && (verdict.Status == trust.Success || !c.vouched.Load()):
+		w.until(untilNano(verdict))
+	case now.Sub(since) < lastSecond:
+		doubted[c] = since
+	default:
+		s.cutUnbelieved(c, verdict)
+	}
+}
+
+// maxAsking is how many questions to CAs the sweeper has under way: new clients
+// wait for the same responders.
+const maxAsking = 64
+
+// askFor asks the CAs about a chain, once for all connections of its client, and
+// has the next sweep look at what came of it.
+func (s *Server) askFor(id trust.ID, verdict trust.Verdict) {
+	w := &s.sweeper
+	w.until(w.wall.Add(lastSecond).UnixNano())
+	if _, asked := w.asking.LoadOrStore(id, true); asked {
+		return
+	}
+	if w.questions.Add(1) > maxAsking {
+		w.questions.Add(-1)
+		w.asking.Delete(id)
+		return
+	}
+	now := w.wall
+	s.keepers.Go(func() {
+		s.askCAs(verdict, now)
+		w.asking.Delete(id)
+		w.questions.Add(-1)
+		w.until(0)
+	})
+}
+
+// untilNano is a verdict's Until as a number that can be compared.
+func untilNano(v trust.Verdict) int64 {
+	if v.Until.IsZero() {
+		return math.MaxInt64
+	}
+	return v.Until.UnixNano()
+}
+
+// cutUnbelieved ends an exchange without a clean end, so that the client can
+// tell that it is not whole.
+func (s *Server) cutUnbelieved(c *conn, v trust.Verdict) {
+	if !c.severBusy() {
+		return // it ended by itself
+	}
+	s.events.count(BeliefLost)
+	fields := []zap.Field{zap.String("remote", c.remote),
+		zap.String("reason", v.Reason.String()), zap.String("detail", v.Reason.Text())}
+	s.log.Info("cut what was in flight: the client is no longer believed",
+		append(fields, certificateFields(c.peer.Load().chain[0])...)...)
+}
+
+// identified are the connections with a client certificate.
+func (r *registry) identified() []*conn {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	list := make([]*conn, 0, len(r.conns))
+	for c := range r.conns {
+		if c.peer.Load() != nil {
+			list = append(list, c)
+		}
+	}
+	return list
+}
