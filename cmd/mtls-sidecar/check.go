@@ -1,17 +1,21 @@
 package main
 
 import (
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"fmt"
 	"io"
+	"os/signal"
 	"strings"
+	"syscall"
 	"time"
 
 	"mtls-sidecar/proxy"
 )
 
 // check is nginx -t: it reads what serve would read, and says what it found.
+// The URLs of MTLS_CRL are asked once; where serve would wait for a list, check fails.
 func check(environ []string, stdout io.Writer) error {
 	config, err := proxy.Environment(environ)
 	if err != nil {
@@ -21,33 +25,70 @@ func check(environ []string, stdout io.Writer) error {
 	if err != nil {
 		return fmt.Errorf("%w:\n%w", errFiles, err)
 	}
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	defer stop()
+	crls, err := material.Gather(ctx, config)
+	if err != nil && ctx.Err() != nil {
+		return context.Cause(ctx)
+	} else if err != nil {
+		return fmt.Errorf("%w:\n%w", errFiles, err)
+	}
+	warnings := append(material.Warnings, material.Unlisted(config, crls)...)
 	if warning, err := proxy.CheckExposed(config); err != nil {
 		return err
 	} else if warning != "" {
-		material.Warnings = append(material.Warnings, warning)
+		warnings = append(warnings, warning)
 	}
-	_, err = io.WriteString(stdout, report(config, material, time.Now()))
+	out, now := report{width: 80}, time.Now()
+	out.found(config, material, now)
+	for _, list := range crls.All() {
+		out.item("CRL", proxy.DescribeCRL(list, now))
+	}
+	out.revocation(config)
+	for _, warning := range warnings {
+		out.prose("warning", warning)
+	}
+	fmt.Fprintln(&out, "the configuration and its files can be used")
+	_, err = io.WriteString(stdout, out.String())
 	return err
 }
 
-func report(config *proxy.Config, material *proxy.Material, now time.Time) string {
-	var out strings.Builder
-	fmt.Fprintf(&out, "listen    %s, application %s, client certificates %s\n",
-		config.ListenAddr, config.UpstreamURL, config.VerifyClient)
+// found tells what is in the files.
+func (r *report) found(config *proxy.Config, material *proxy.Material, now time.Time) {
+	r.item("listen", fmt.Sprintf("%s, application %s, client certificates %s",
+		config.ListenAddr, config.UpstreamURL, config.VerifyClient))
 	for i, certificate := range material.Certificates {
-		describeServer(&out, config.CertFile[i], certificate, now)
+		r.server(config.CertFile[i], certificate, now)
 	}
 	for _, ca := range material.CAs {
-		fmt.Fprintf(&out, "client CA %s, %s\n", subject(ca), lifetime(ca, now))
+		r.item("client CA", proxy.Subject(ca)+", "+lifetime(ca, now))
 	}
-	for _, warning := range material.Warnings {
-		fmt.Fprintf(&out, "warning   %s\n", warning)
+	switch n := len(material.TicketKeys); n {
+	case 0:
+		r.item("tickets", "random keys of its own, so sessions end with the process")
+	case 1:
+		r.item("tickets", "1 key file, which seals and opens")
+	default:
+		r.item("tickets", fmt.Sprintf("%d key files; the first seals, all open", n))
 	}
-	fmt.Fprintln(&out, "the configuration and its files can be used")
-	return out.String()
 }
 
-func describeServer(out *strings.Builder, path string, certificate tls.Certificate, now time.Time) {
+// revocation tells what is demanded of lists, and whether CAs are asked.
+func (r *report) revocation(config *proxy.Config) {
+	if len(config.CRL) > 0 {
+		r.item("", fmt.Sprintf("policy %s, grace %s, URLs asked every %s", config.CRLPolicy, config.CRLGrace, config.CRLRefresh))
+	}
+	if config.OCSP != proxy.OCSPOff {
+		responder := "the one that each certificate names"
+		if config.OCSPResponder != "" {
+			responder = proxy.Printable(string(config.OCSPResponder))
+		}
+		r.item("OCSP", fmt.Sprintf("%s, responder: %s", config.OCSP, responder))
+		r.item("", fmt.Sprintf("without an answer within %s: %s; an answer counts for %s at most", config.OCSPTimeout, config.OCSPFail, config.OCSPMaxAge))
+	}
+}
+
+func (r *report) server(path string, certificate tls.Certificate, now time.Time) {
 	leaf := certificate.Leaf
 	var names []string
 	names = append(names, leaf.DNSNames...)
@@ -57,8 +98,8 @@ func describeServer(out *strings.Builder, path string, certificate tls.Certifica
 	if len(names) == 0 {
 		names = []string{"(no subject alternative name: clients of today will refuse it)"}
 	}
-	fmt.Fprintf(out, "server    %s: %s, names %s, %s, %s\n",
-		path, subject(leaf), strings.Join(names, " "), leaf.PublicKeyAlgorithm, lifetime(leaf, now))
+	r.item("server", fmt.Sprintf("%s: %s, names %s, %s, %s", proxy.Printable(path), proxy.Subject(leaf),
+		proxy.Printable(strings.Join(names, " ")), leaf.PublicKeyAlgorithm, lifetime(leaf, now)))
 }
 
 // lifetime tells whole days, as nginx's $ssl_client_v_remain counts them.
@@ -72,11 +113,4 @@ func lifetime(c *x509.Certificate, now time.Time) string {
 	default:
 		return fmt.Sprintf("%d days left (until %s)", int(c.NotAfter.Sub(now).Hours()/24), day)
 	}
-}
-
-func subject(c *x509.Certificate) string {
-	if dn := proxy.SubjectDN(c); dn != "" {
-		return dn
-	}
-	return "(no subject)"
 }

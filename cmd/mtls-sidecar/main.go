@@ -44,6 +44,7 @@ func (e usageError) Error() string { return string(e) + "\n\n" + usage }
 const usage = `usage: mtls-sidecar [command]
 
   serve         terminate TLS in front of the application (the default)
+  inspect FILE… judge client certificates as they would be here, and say why
   check         read configuration and files, say what was found, and exit
   demo [-once]  a throwaway CA, a demo application and a sidecar before it
   version       print version and toolchain
@@ -60,7 +61,7 @@ func run(args []string, stdout io.Writer) error {
 	if len(args) > 0 {
 		command, args = args[0], args[1:]
 	}
-	if len(args) > 0 && command != "demo" {
+	if len(args) > 0 && command != "demo" && command != "inspect" {
 		return usageError(fmt.Sprintf("%s takes no argument, and got %q", command, args[0]))
 	}
 	switch command {
@@ -68,6 +69,8 @@ func run(args []string, stdout io.Writer) error {
 		return serve(os.Environ())
 	case "check":
 		return check(os.Environ(), stdout)
+	case "inspect":
+		return inspect(args, os.Environ(), stdout)
 	case "demo":
 		return demo(args, stdout)
 	case "version", "--version", "-version":
