@@ -108,6 +108,17 @@ func TestAShortAnswerIsEnoughToBeCut(t *testing.T) {
 	x.isCut()
 }
 
+// Whoever was revoked does not come back by keeping the responder from answering.
+func TestARespondersSilenceUnrevokesNobody(t *testing.T) {
+	w := startLive(t, liveSetting{withOCSP: true, entries: []string{"MTLS_OCSP_FAIL=allow"},
+		arranged: func(w *liveWorld) { w.inter.marks(w.victim.certificate.Leaf, revoked) }})
+	w.asks(w.dial(t, w.victim.certificate), "victim", doubtOCSPRevoked)
+	w.mute.Store(true)
+	w.clock.set(30 * time.Minute)
+	w.asks(w.dial(t, w.victim.certificate), "victim", doubtOCSPRevoked)
+	w.asks(w.dial(t, w.other.certificate), "other", nil)
+}
+
 // A client may wait for the responder's first answer while something else changes.
 func TestWhatChangesWhileAResponderIsAskedCounts(t *testing.T) {
 	for _, mode := range []string{"MTLS_INVALID_CERT=reject", "MTLS_INVALID_CERT=failed"} {

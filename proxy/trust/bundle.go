@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"strings"
 	"time"
 )
@@ -77,61 +76,27 @@ func readCAs(paths []string, now time.Time) ([]*x509.Certificate, []string, erro
 }
 
 type bundleReader struct {
-	now      time.Time
-	seen     map[string]bool
-	found    int  // certificates, those seen before included
-	anchors  bool // one at least is a CA, or self-signed and so its own
-	cas      []*x509.Certificate
-	warnings []string
-	faults   []error
-}
-
-func (r *bundleReader) fail(err error) {
-	if err != nil {
-		r.faults = append(r.faults, err)
-	}
-}
-
-func (r *bundleReader) warn(path, format string, args ...any) {
-	r.warnings = append(r.warnings, path+": "+fmt.Sprintf(format, args...))
+	now     time.Time
+	seen    map[string]bool
+	found   int  // certificates, those seen before included
+	anchors bool // one at least is a CA, or self-signed and so its own
+	cas     []*x509.Certificate
+	findings
 }
 
 func (r *bundleReader) folder(path string) {
-	entries, err := os.ReadDir(path) // sorted by name
-	if err != nil {
-		r.fail(unreadable(path, err))
-		return
-	}
-	found, faults := r.found, len(r.faults)
-	var bare []string
-	for _, entry := range entries {
-		if strings.HasPrefix(entry.Name(), "..") {
-			continue
-		}
-		file := filepath.Join(path, entry.Name())
-		info, err := os.Stat(file) // follows links
-		if err != nil {
-			r.fail(unreadable(file, err))
-			continue
-		}
-		if info.IsDir() {
-			continue
-		}
-		var fault *BundleError
-		if err := r.file(file); errors.As(err, &fault) && fault.forgivable {
-			bare = append(bare, file)
-		} else {
-			r.fail(err)
-		}
-	}
-	if r.found == found && len(r.faults) == faults {
-		r.fail(&BundleError{Path: path, Fault: "the folder holds no file with a certificate",
-			Remedy: "put the CA certificates there in PEM form"})
-		return
-	}
-	for _, file := range bare {
-		r.warn(file, "holds no certificate and is not used")
-	}
+	r.findings.folder(path, fileKind{
+		read: func(file string) (int, bool, error) {
+			before := r.found
+			err := r.file(file)
+			var fault *BundleError
+			return r.found - before, errors.As(err, &fault) && fault.forgivable, err
+		},
+		unreadable: func(file string, err error) error { return unreadable(file, err) },
+		none: &BundleError{Path: path, Fault: "the folder holds no file with a certificate",
+			Remedy: "put the CA certificates there in PEM form"},
+		passedOver: "holds no certificate and is not used",
+	})
 }
 
 func (r *bundleReader) file(path string) error {

@@ -52,55 +52,21 @@ type crlReader struct {
 	from     map[[32]byte]string // the file that each list was read from
 	found    int                 // lists, those seen before included
 	lists    []*CRL
-	warnings []string
-	faults   []error
-}
-
-func (r *crlReader) fail(err error) {
-	if err != nil {
-		r.faults = append(r.faults, err)
-	}
-}
-
-func (r *crlReader) warn(path, format string, args ...any) {
-	r.warnings = append(r.warnings, path+": "+fmt.Sprintf(format, args...))
+	findings
 }
 
 func (r *crlReader) folder(path string) {
-	entries, err := os.ReadDir(path) // sorted by name
-	if err != nil {
-		r.fail(unreadableCRL(path, err))
-		return
-	}
-	found, faults := r.found, len(r.faults)
-	var others []string
-	for _, entry := range entries {
-		if strings.HasPrefix(entry.Name(), "..") {
-			continue
-		}
-		file := filepath.Join(path, entry.Name())
-		info, err := os.Stat(file) // follows links
-		if err != nil {
-			r.fail(unreadableCRL(file, err))
-			continue
-		}
-		if info.IsDir() {
-			continue
-		}
-		if other, err := r.file(file); other {
-			others = append(others, file)
-		} else {
-			r.fail(err)
-		}
-	}
-	if r.found == found && len(r.faults) == faults {
-		r.fail(&CRLError{Path: path, Fault: "the folder holds no file with a CRL",
-			Remedy: "put the CRLs there in PEM or DER form"})
-		return
-	}
-	for _, file := range others {
-		r.warn(file, "is no CRL and is not used")
-	}
+	r.findings.folder(path, fileKind{
+		read: func(file string) (int, bool, error) {
+			before := r.found
+			other, err := r.file(file)
+			return r.found - before, other, err
+		},
+		unreadable: func(file string, err error) error { return unreadableCRL(file, err) },
+		none: &CRLError{Path: path, Fault: "the folder holds no file with a CRL",
+			Remedy: "put the CRLs there in PEM or DER form"},
+		passedOver: "is no CRL and is not used",
+	})
 }
 
 // file reads one file. other tells that it cannot be read because it is

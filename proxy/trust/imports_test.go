@@ -14,9 +14,9 @@ import (
 // elsewhere, and the only files that may have them: deciding is pure. Lists and
 // answers are fetched by two files; those beside them speak of URLs and errors.
 var reaching = map[string][]string{
-	"os":                       {"bundle.go", "crlfiles.go"},
-	"io/fs":                    {"bundle.go", "crlfiles.go"},
-	"path/filepath":            {"bundle.go", "crlfiles.go"},
+	"os":                       {"bundle.go", "crlfiles.go", "folder.go"},
+	"io/fs":                    {"bundle.go", "crlfiles.go", "folder.go"},
+	"path/filepath":            {"bundle.go", "crlfiles.go", "folder.go"},
 	"net":                      {"ocspfetch.go"},
 	"net/http":                 {"crlfetch.go", "crlfetcherror.go", "ocspfetch.go"},
 	"net/netip":                {"ocsp.go", "ocspfetch.go"},
