@@ -14,7 +14,7 @@ type reloader struct {
 	server *Server
 	seen   [fileSetCount]fingerprint
 	failed [fileSetCount]fingerprint // seen with a fault, and to be read once more
-	told   [fileSetCount][]string // warnings that need not be repeated
+	told   [fileSetCount][]string    // warnings that need not be repeated
 }
 
 // settle is how often files that change while they are read are read again at
