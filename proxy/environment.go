@@ -113,7 +113,7 @@ func parseFaults(err error, set map[string]string) []Fault {
 		}
 		field, _ := reflect.TypeFor[Config]().FieldByName(parse.Name)
 		name := field.Tag.Get("env")
-		faults = append(faults, Fault{name, set[name], parse.Err.Error()})
+		faults = append(faults, Fault{name, redactURLs(set[name]), parse.Err.Error()})
 	}
 	return faults
 }

@@ -2,7 +2,6 @@ package proxy
 
 import (
 	"errors"
-	"fmt"
 	"net/url"
 	"slices"
 	"strings"
@@ -39,7 +38,7 @@ type HTTPURL string
 func (u *HTTPURL) UnmarshalText(text []byte) error {
 	parsed, err := url.Parse(string(text))
 	if err != nil || parsed.Scheme != "http" || parsed.Hostname() == "" || parsed.User != nil || parsed.Fragment != "" {
-		return errors.New("must be an http URL, such as http://ocsp.example.com:8080/; answers are signed, so https is not needed")
+		return errors.New("must be an http URL without a user, such as http://ocsp.example.com:8080/; answers are signed, so https is not needed")
 	}
 	*u = HTTPURL(text)
 	return nil
@@ -69,11 +68,11 @@ func (c *Config) revocationFaults() []Fault {
 	for _, source := range c.CRLURLs() {
 		parsed, err := url.Parse(source)
 		if err != nil || parsed.Hostname() == "" || parsed.Scheme != "http" && parsed.Scheme != "https" {
-			add("MTLS_CRL", redactURL(source), "must be files, folders, or http:// and https:// URLs")
+			add("MTLS_CRL", redactURLs(source), "must be files, folders, or http:// and https:// URLs")
 		}
 	}
 	if c.VerifyClient == VerifyOff && len(c.CRL) > 0 {
-		add("MTLS_CRL", strings.Join(c.CRL, ","), "has no meaning with MTLS_VERIFY_CLIENT=off, which asks for no certificate; remove one of the two")
+		add("MTLS_CRL", redactURLs(strings.Join(c.CRL, ",")), "has no meaning with MTLS_VERIFY_CLIENT=off, which asks for no certificate; remove one of the two")
 	}
 	if c.VerifyClient == VerifyOff && c.OCSP != OCSPOff {
 		add("MTLS_OCSP", string(c.OCSP), "has no meaning with MTLS_VERIFY_CLIENT=off, which asks for no certificate; remove one of the two")
@@ -87,10 +86,15 @@ func (c *Config) revocationFaults() []Fault {
 	return faults
 }
 
-// redactURL leaves out a password, for messages.
-func redactURL(source string) string {
-	if parsed, err := url.Parse(source); err == nil {
-		return parsed.Redacted()
+// redactURLs leaves out what stands for user and password in each element of a
+// list, for messages, also where it is no URL that can be parsed.
+func redactURLs(list string) string {
+	elements := strings.Split(list, ",")
+	for i, element := range elements {
+		scheme, rest, isURL := strings.Cut(element, "://")
+		if at := strings.LastIndexByte(rest, '@'); isURL && at >= 0 {
+			elements[i] = scheme + "://…@" + rest[at+1:]
+		}
 	}
-	return fmt.Sprintf("%.16s…", source)
+	return strings.Join(elements, ",")
 }
