@@ -133,7 +133,7 @@ func (c *conn) relayBody(up *upstream.Conn, f answerFraming) error {
 // that is left is to let it notice.
 func (c *conn) answerCut(err error) {
 	var gone *clientError
-	if errors.As(err, &gone) {
+	if errors.As(err, &gone) || c.severed() {
 		c.server.log.Debug("answer not taken", zap.String("remote", c.remote), zap.Error(err))
 		return
 	}

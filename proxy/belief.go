@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
 
 	"mtls-sidecar/proxy/trust"
 )
@@ -197,7 +198,7 @@ func (b *belief) arrived(refused []error) {
 
 func listFields(list *trust.CRL) []zap.Field {
 	fields := []zap.Field{
-		zap.String("issuer", dn(list.RawIssuer)),
+		zap.String("issuer", shortened(dn(list.RawIssuer), maxLoggedName)),
 		zap.Int("entries", list.Entries()),
 		zap.Time("this_update", list.ThisUpdate.UTC()),
 		zap.Time("next_update", list.NextUpdate.UTC()),
@@ -206,6 +207,22 @@ func listFields(list *trust.CRL) []zap.Field {
 		fields = append(fields, zap.String("number", list.Number.String()))
 	}
 	return fields
+}
+
+// listsField describes several lists.
+func listsField(key string, lists []*trust.CRL) zap.Field {
+	described := make([]zapcore.ObjectMarshaler, len(lists))
+	for i, list := range lists {
+		described[i] = zap.DictObject(listFields(list)...)
+	}
+	return zap.Objects(key, described)
+}
+
+// inForce are the revocation lists that count now, and those that wait for proof.
+func (b *belief) inForce() []*trust.CRL {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.lists.All()
 }
 
 // dn is a DER name as the application would see it, or in hexadecimal digits.

@@ -24,6 +24,7 @@ type conn struct {
 	until   atomic.Int64 // of the memo, for the sweeper
 	told    atomic.Bool  // the application is being told of a client's certificate: a request is in flight
 	vouched atomic.Bool  // what it is told is SUCCESS
+	tunnels atomic.Bool  // that request has become a tunnel
 	ids     requestIDs
 	state   atomic.Int32
 	up      atomic.Pointer[upstream.Conn] // in use for the request in flight
@@ -99,6 +100,9 @@ func (c *conn) severBusy() bool {
 	c.sever()
 	return true
 }
+
+// severed reports whether the connection was cut from our side.
+func (c *conn) severed() bool { return c.state.Load() == severed }
 
 // serve relays requests until one side has had enough.
 func (c *conn) serve() {

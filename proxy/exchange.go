@@ -36,7 +36,7 @@ func (c *conn) exchange() ending {
 		if !again {
 			return end
 		}
-		if c.state.Load() == severed {
+		if c.severed() {
 			return cut // the end that looked like the application's was the shutdown's
 		}
 		up = nil // a fresh one: others in the pool may be as stale
@@ -75,7 +75,7 @@ func (c *conn) attempt(up *upstream.Conn, whole bool) (end ending, again bool) {
 	w := c.work
 	timeout := c.server.config.UpstreamTimeout.Duration
 	c.up.Store(up)
-	if c.state.Load() == severed {
+	if c.severed() {
 		up.Close() // sever looked for it before it was there
 	}
 	x := &w.answer
@@ -246,6 +246,9 @@ func (c *conn) answerFailed(u *upload, err error) ending {
 }
 
 func (c *conn) upstreamFailed(doing string, err error, page *refusal) ending {
+	if c.severed() {
+		return cut // we have closed the application's connection ourselves
+	}
 	var timeout net.Error
 	if errors.As(err, &timeout) && timeout.Timeout() {
 		page = upstreamSlow

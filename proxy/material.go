@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
 
 	"mtls-sidecar/proxy/trust"
 )
@@ -46,17 +47,21 @@ func Load(config *Config) (*Material, error) {
 	return m, nil
 }
 
-// summary is what a reload's log line says of what was read.
+// summary is what a reload's log line says of the certificates that were read.
 func (m *Material) summary() []zap.Field {
 	var fields []zap.Field
-	for _, certificate := range m.Certificates {
-		fields = append(fields, zap.Dict("server", certificateFields(certificate.Leaf)...))
+	if len(m.Certificates) > 0 {
+		servers := make([]zapcore.ObjectMarshaler, len(m.Certificates))
+		for i, certificate := range m.Certificates {
+			servers[i] = zap.DictObject(certificateFields(certificate.Leaf)...)
+		}
+		fields = append(fields, zap.Objects("servers", servers))
 	}
 	if len(m.CAs) > 0 {
 		fields = append(fields, zap.Int("cas", len(m.CAs)))
 	}
-	for _, list := range m.CRLs {
-		fields = append(fields, zap.Dict("crl", listFields(list)...))
+	if len(m.TicketKeys) > 0 {
+		fields = append(fields, zap.Int("keys", len(m.TicketKeys)))
 	}
 	return fields
 }

@@ -103,7 +103,11 @@ func (r *reloader) tell(i int, one *reading, everything bool) {
 	s.events.count(Reloaded)
 	s.mended(set.name)
 	if len(set.files(s.config)) > 0 {
-		s.log.Info("reloaded", append([]zap.Field{zap.String("files", set.name)}, one.found.summary()...)...)
+		fields := []zap.Field{zap.String("files", set.name)}
+		if i == crlFiles {
+			fields = append(fields, listsField("in_force", s.belief.inForce()))
+		}
+		s.log.Info("reloaded", append(fields, one.found.summary()...)...)
 	}
 	for _, warning := range one.found.Warnings {
 		if !slices.Contains(r.told[i], warning) {

@@ -156,7 +156,11 @@ func (s *Server) cutUnbelieved(c *conn, v trust.Verdict) {
 		return // it ended by itself
 	}
 	s.events.count(BeliefLost)
-	fields := []zap.Field{zap.String("remote", c.remote),
+	what := "request"
+	if c.tunnels.Load() {
+		what = "tunnel"
+	}
+	fields := []zap.Field{zap.String("remote", c.remote), zap.String("what", what),
 		zap.String("reason", v.Reason.String()), zap.String("detail", v.Reason.Text())}
 	s.log.Info("cut what was in flight: the client is no longer believed",
 		append(fields, certificateFields(c.peer.Load().chain[0])...)...)

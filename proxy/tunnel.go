@@ -93,6 +93,7 @@ func (c *conn) runTunnel(up *upstream.Conn, r *http1.Response) ending {
 		return cut
 	}
 	_ = up.SetReadDeadline(time.Time{})
+	c.tunnels.Store(true) // to the connection's end
 	c.server.events.count(TunnelOpened)
 	c.server.tunnels.Add(1)
 	defer c.server.tunnels.Add(-1)
