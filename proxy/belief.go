@@ -48,6 +48,13 @@ func (b *belief) couldRead(source string, could bool) {
 	}
 }
 
+// awaits reports whether the start waits for a URL's first list.
+func (b *belief) awaits(url string) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.missing[url]
+}
+
 // publish puts all of the files' content in force. The error is of revocation
 // lists that cannot be: at the start there is nothing older to go by.
 func (s *Server) publish(material *Material) error {
@@ -157,7 +164,11 @@ func (s *Server) fetched(url string, report trust.CRLReport) {
 	if report.Err != nil {
 		s.events.count(CRLFetchFailed)
 		if s.troubles.begin(report.URL, report.Err) {
-			s.log.Warn("a revocation list could not be fetched, what was in force stays", zap.String("url", report.URL),
+			message := "a revocation list could not be fetched, what was in force stays"
+			if s.belief.awaits(url) {
+				message = "a revocation list could not be fetched, the start waits for it"
+			}
+			s.log.Warn(message, zap.String("url", report.URL),
 				zap.Duration("retry_in", report.Retry.Round(time.Millisecond)), zap.Error(report.Err))
 		}
 		return

@@ -208,6 +208,9 @@ func (c *Config) validate() []Fault {
 			add(t.variable, t.value.String(), "must be longer than 0, such as 10s")
 		}
 	}
+	if d := c.ReloadInterval.Duration; d > 0 && d < leastReloadInterval {
+		add("MTLS_RELOAD_INTERVAL", d.String(), "must be 100ms or longer, such as 10s: all files are read each time")
+	}
 	if c.MaxHeaderBytes < 1024 || c.MaxHeaderBytes > 1<<20 {
 		add("MTLS_MAX_HEADER_BYTES", c.MaxHeaderBytes.String(), "must be from 1KiB to 1MiB")
 	}
@@ -232,6 +235,9 @@ func (c *Config) validate() []Fault {
 	faults = append(faults, c.revocationFaults()...)
 	return append(faults, c.headerFaults()...)
 }
+
+// leastReloadInterval keeps a slip of the pen from taking a whole processor.
+const leastReloadInterval = 100 * time.Millisecond
 
 // upgradeProblem says why a protocol cannot be permitted. Those that carry
 // requests of their own would bring them to the application without a verdict.

@@ -113,6 +113,7 @@ func newSidecar(t testing.TB, upstream string, entries ...string) *sidecar {
 	if err != nil {
 		t.Fatal(err)
 	}
+	entries, hurry := inAHurry(t, entries)
 	config, err := Environment(append([]string{
 		"MTLS_LISTEN_ADDR=127.0.0.1:0",
 		"MTLS_UPSTREAM_URL=" + upstream,
@@ -124,6 +125,7 @@ func newSidecar(t testing.TB, upstream string, entries ...string) *sidecar {
 	if err != nil {
 		t.Fatal(err)
 	}
+	hurry(config)
 	material, err := Load(config)
 	if err != nil {
 		t.Fatal(err)
@@ -134,6 +136,32 @@ func newSidecar(t testing.TB, upstream string, entries ...string) *sidecar {
 		t.Fatal(err)
 	}
 	return &sidecar{Server: server, logs: logs, served: make(chan error, 1)}
+}
+
+// inAHurry lets tests set intervals that no operator may.
+func inAHurry(t testing.TB, entries []string) (rest []string, apply func(*Config)) {
+	t.Helper()
+	intervals := map[string]time.Duration{}
+	for _, entry := range entries {
+		name, value, _ := strings.Cut(entry, "=")
+		if name != "MTLS_RELOAD_INTERVAL" && name != "MTLS_CRL_REFRESH" {
+			rest = append(rest, entry)
+			continue
+		}
+		interval, err := time.ParseDuration(value)
+		if err != nil {
+			t.Fatal(err)
+		}
+		intervals[name] = interval
+	}
+	return rest, func(c *Config) {
+		if d := intervals["MTLS_RELOAD_INTERVAL"]; d > 0 {
+			c.ReloadInterval.Duration = d
+		}
+		if d := intervals["MTLS_CRL_REFRESH"]; d > 0 {
+			c.CRLRefresh.Duration = d
+		}
+	}
 }
 
 func (s *sidecar) start(t testing.TB) {

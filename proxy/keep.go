@@ -1,6 +1,11 @@
 package proxy
 
-import "context"
+import (
+	"context"
+	"strings"
+
+	"go.uber.org/zap"
+)
 
 // Start begins to keep belief fresh: it looks at the files, fetches revocation
 // lists and cuts what goes on for clients that are no longer believed, until Shutdown.
@@ -11,6 +16,9 @@ import "context"
 func (s *Server) Start(ctx context.Context) error {
 	s.keepers.Go(func() { s.poll(&reloader{server: s, seen: s.belief.seen}) })
 	s.keepers.Go(s.sweep)
+	if urls := s.config.CRLURLs(); len(urls) > 0 {
+		s.log.Info("waiting for revocation lists, not listening yet", zap.Strings("urls", strings.Split(redactURLs(strings.Join(urls, ",")), ",")))
+	}
 	for _, url := range s.config.CRLURLs() {
 		s.keepers.Go(func() { s.fetch(url).Run(s.life) })
 	}

@@ -147,7 +147,9 @@ func (s *Server) poll(r *reloader) {
 		case <-ticker.C:
 			r.look(false)
 		}
-		s.tickets.apply(s.tls.Load(), s.wall(time.Now())) // turns the keys when it is time
+		now := s.wall(time.Now())
+		s.tickets.apply(s.tls.Load(), now) // turns the keys when it is time
+		s.watchEnds(now)
 	}
 }
 

@@ -41,7 +41,7 @@ func TestTheStartWaitsForTheFirstListOfEachURL(t *testing.T) {
 	if got := s.Troubles(); len(got) != 0 {
 		t.Errorf("troubles are left: %v", got)
 	}
-	if got := len(s.logged("a revocation list could not be fetched, what was in force stays")); got < 6 || got > 8 {
+	if got := len(s.logged("a revocation list could not be fetched, the start waits for it")); got < 6 || got > 8 {
 		t.Errorf("%d failures are logged, want one for each kind", got)
 	}
 	s.shutsDown(t)

@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 )
 
 // CRLPolicy is a value of MTLS_CRL_POLICY.
@@ -79,6 +80,9 @@ func (c *Config) revocationFaults() []Fault {
 	}
 	if c.OCSP == OCSPOff && c.OCSPResponder != "" {
 		add("MTLS_OCSP_RESPONDER", string(c.OCSPResponder), "is asked by nobody while MTLS_OCSP=off; set MTLS_OCSP to leaf or on, or remove it")
+	}
+	if d := c.CRLRefresh.Duration; d > 0 && d < time.Second {
+		add("MTLS_CRL_REFRESH", d.String(), "must be 1s or longer, such as 5m: each interval is a request to the CA")
 	}
 	if c.CRLMaxBytes < minCRLBytes || c.CRLMaxBytes > 1<<30 {
 		add("MTLS_CRL_MAX_BYTES", c.CRLMaxBytes.String(), "must be from 1KiB to 1GiB")
