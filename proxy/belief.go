@@ -106,6 +106,7 @@ func (s *Server) believe(otherCAs bool) error {
 		b.lists, refused = b.lists.Renew(read, b.material.CAs, trust.Keep{
 			Now: s.wall(time.Now()), Grace: s.config.CRLGrace.Duration, Unread: len(b.unread) > 0})
 	}
+	b.share()
 	if otherCAs || b.lists != before {
 		s.store.Publish(trust.NewSnapshot(b.material.CAs, s.config.policy(b.lists)))
 	}
@@ -184,6 +185,26 @@ func (s *Server) fetched(url string, report trust.CRLReport) {
 	s.tellRefused(s.believe(false), false)
 	for _, list := range report.Lists {
 		s.log.Info("revocation list fetched", append([]zap.Field{zap.String("url", report.URL)}, listFields(list)...)...)
+	}
+}
+
+// share replaces what was read by the lists in force of the same content, so that none
+// is held twice: Renew keeps the one that was there first.
+func (b *belief) share() {
+	held := map[[32]byte]*trust.CRL{}
+	for _, list := range b.lists.All() {
+		held[list.Digest] = list
+	}
+	same := func(lists []*trust.CRL) {
+		for i, list := range lists {
+			if one := held[list.Digest]; one != nil {
+				lists[i] = one
+			}
+		}
+	}
+	same(b.material.CRLs)
+	for _, lists := range b.fetched {
+		same(lists)
 	}
 }
 

@@ -10,13 +10,13 @@ import (
 	"mtls-sidecar/proxy/trust"
 )
 
-// memo is what a connection remembers of its verdict: as long as the snapshot
+// memo is what a connection remembers of its verdict: as long as the generation
 // is the current one and the time has not come, each request pays one atomic
 // load and two comparisons.
 type memo struct {
-	snapshot *trust.Snapshot
-	until    int64 // Unix nanoseconds
-	answer   answer
+	generation uint64
+	until      int64 // Unix nanoseconds
+	answer     answer
 }
 
 // answer is what a verdict comes to under the configured mode.
@@ -29,7 +29,7 @@ type answer struct {
 // judge makes the memo current. It looks at the clock's wall time, since that is
 // what certificates are dated in.
 func (c *conn) judge(now time.Time) {
-	if c.memo.snapshot == c.server.store.Current() && now.UnixNano() < c.memo.until {
+	if c.memo.generation == c.server.store.Generation() && now.UnixNano() < c.memo.until {
 		return
 	}
 	c.judgeAfresh(now)
@@ -41,18 +41,18 @@ func (c *conn) judgeAfresh(now time.Time) {
 	s := c.server
 	var verdict trust.Verdict
 	for range rejudge {
-		snapshot := s.store.Current()
-		verdict = c.verdict(snapshot, now)
+		generation := s.store.Generation()
+		verdict = c.verdict(s.store.Current(), now)
 		a := s.admit(verdict)
 		if a.page == nil {
 			a = s.render(c, verdict, a)
 		}
-		c.memo = memo{snapshot, untilNano(verdict), a}
+		c.memo = memo{generation, untilNano(verdict), a}
 		c.vouched.Store(verdict.Status == trust.Success && a.page == nil)
 		c.until.Store(c.memo.until)
 		s.sweeper.until(c.memo.until)
 		c.now = time.Now()
-		if now = s.wall(c.now); snapshot == s.store.Current() && now.UnixNano() < c.memo.until {
+		if now = s.wall(c.now); generation == s.store.Generation() && now.UnixNano() < c.memo.until {
 			break
 		}
 	}

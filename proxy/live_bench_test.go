@@ -57,7 +57,7 @@ func BenchmarkJudgeAfresh(b *testing.B) {
 	now := time.Now()
 	b.ReportAllocs()
 	for b.Loop() {
-		c.memo.snapshot = nil
+		c.memo.generation = 0
 		c.judge(now)
 	}
 }

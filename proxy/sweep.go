@@ -31,10 +31,10 @@ type peer struct {
 
 // sweeper is used by one goroutine, but for what is atomic.
 type sweeper struct {
-	soonest  atomic.Int64 // Unix nanoseconds: when the first verdict in use runs out
-	snapshot *trust.Snapshot
-	doubted  map[*conn]time.Time // no longer believed since
-	wall     time.Time           // at the last sweep
+	soonest    atomic.Int64        // Unix nanoseconds: when the first verdict in use runs out
+	generation uint64              // at the last sweep
+	doubted    map[*conn]time.Time // no longer believed since
+	wall       time.Time           // at the last sweep
 
 	asking    sync.Map // of trust.ID: the CAs are being asked about that chain
 	questions atomic.Int32
@@ -72,11 +72,11 @@ func (s *Server) sweepOnce(now time.Time) {
 		s.store.Renew()
 	}
 	w.wall = wall
-	snapshot := s.store.Current()
-	if snapshot == w.snapshot && wall.UnixNano() < w.soonest.Load() && len(w.doubted) == 0 {
+	generation := s.store.Generation()
+	if generation == w.generation && wall.UnixNano() < w.soonest.Load() && len(w.doubted) == 0 {
 		return
 	}
-	w.snapshot = snapshot
+	w.generation = generation
 	w.soonest.Store(math.MaxInt64)
 	doubted := map[*conn]time.Time{}
 	for _, c := range s.conns.identified() {

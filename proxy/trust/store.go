@@ -9,7 +9,11 @@ import (
 // empty. It must not be copied.
 type Store struct {
 	current atomic.Pointer[Snapshot]
-	publish sync.Mutex // makes the order of generations that of publication
+	// generation is current's, for those who remember a verdict: the snapshot itself
+	// they must not keep, since whole revocation lists hang on it. It
+	// follows current, so that whoever has seen it finds no older snapshot.
+	generation atomic.Uint64
+	publish    sync.Mutex // makes the order of generations that of publication
 }
 
 // Publish makes snap the current snapshot and gives it the next generation
@@ -43,8 +47,14 @@ func (s *Store) put(snap *Snapshot) {
 		snap.generation.Store(next)
 	}
 	s.current.Store(snap)
+	s.generation.Store(next)
 }
 
 // Current returns the snapshot that counts now, nil before the first Publish.
 // It costs one atomic load; two equal pointers are the same generation.
 func (s *Store) Current() *Snapshot { return s.current.Load() }
+
+// Generation is that of the current snapshot, zero before the first Publish. It costs
+// one atomic load. Ask for it before Current: a verdict of that snapshot then
+// holds for no later generation.
+func (s *Store) Generation() uint64 { return s.generation.Load() }
