@@ -181,6 +181,14 @@ func parsePEM(data []byte) (bundle, error) {
 	begin := []byte("-----BEGIN")
 	for number := 1; ; number++ {
 		at := bytes.Index(data, begin)
+		between := data
+		if at >= 0 {
+			between = data[:at]
+		}
+		if bytes.Contains(between, []byte("-----END")) {
+			return bundle{}, &BundleError{Fault: fmt.Sprintf("PEM block %d has lost its BEGIN line", number),
+				Remedy: "write the file anew, whole"}
+		}
 		if at < 0 {
 			break
 		}

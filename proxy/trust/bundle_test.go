@@ -207,6 +207,20 @@ func TestDoubtfulCAsAreReadWithAWarning(t *testing.T) {
 	}
 }
 
+func TestABundleThatHasLostABeginLineIsRefused(t *testing.T) {
+	w := newWorld(t)
+	one, two := pki.CertPEM(w.root.Cert), pki.CertPEM(w.stranger.Cert)
+	for name, data := range map[string][]byte{
+		"cut at its head": append(one[5:len(one):len(one)], two...),
+		"the last":        append(two[:len(two):len(two)], one[1:]...),
+	} {
+		path := filepath.Join(files(t, map[string][]byte{"ca.pem": data}), "ca.pem")
+		if cas, _, err := ReadCAs([]string{path}); err == nil || !strings.Contains(err.Error(), "lost its BEGIN line") {
+			t.Errorf("%s: %d certificates, error %v", name, len(cas), err)
+		}
+	}
+}
+
 func TestAFileWithoutACAIsRefused(t *testing.T) {
 	w := newWorld(t)
 	dir := files(t, map[string][]byte{

@@ -111,7 +111,7 @@ func TestHostileListsAreReadInBoundedMemory(t *testing.T) {
 		"names of a point": {func(l *rawCRL) {
 			names := asDER(0xa0, bytes.Repeat(asDER(0x86, []byte("u")), 1_000_000))
 			l.extensions = [][]byte{rawExtension(extIssuingPoint, true, asDER(0x30, asDER(0xa0, names)))}
-		}, true},
+		}, false},
 		"an authority's name":   {func(l *rawCRL) { l.extensions = authority(asDER(0xa1, asDER(0xa4, name(100_000)))) }, false},
 		"an authority's serial": {func(l *rawCRL) { l.extensions = authority(asDER(0x82, bytes.Repeat([]byte{0x81}, 4<<20))) }, false},
 	} {

@@ -47,30 +47,36 @@ func (s *Snapshot) Consult(presented []*x509.Certificate, now time.Time) [][]Con
 
 func (r revocation) consult(c, issuer *certificate) []Consulted {
 	var all []Consulted
-	counts, ended := false, false
+	about, ruling := aboutOne{revocation: r, c: c, issuer: issuer}, make([]ruler, 0, 4)
 	for _, list := range r.snapshot.policy.CRLs.byIssuer[c.issuer] {
-		found := Consulted{List: list, Use: r.use(list, c, issuer)}
+		end := list.end(r.snapshot.policy.CRLGrace)
+		found := Consulted{List: list, Use: about.use(list, end)}
 		found.Names = found.Use != CRLUnproved && found.Use != CRLNotSigned &&
-			list.Revokes(c.SerialNumber) && r.signed(list, issuer)
-		if counts && found.Use > CRLOtherScope || ended && found.Use == CRLEnded {
+			list.Revokes(c.SerialNumber) && about.signed(list)
+		switch {
+		case found.Use <= CRLOtherScope:
+		case r.superseded(list, end, ruling):
 			found.Use = CRLSuperseded
+		case found.Use == CRLCounts:
+			ruling = append(ruling, ruler{list, current})
+		case found.Use == CRLEnded:
+			ruling = append(ruling, ruler{list, expired})
 		}
-		counts, ended = counts || found.Use == CRLCounts, ended || found.Use == CRLEnded
 		all = append(all, found)
 	}
 	return all
 }
 
-func (r revocation) use(list *CRL, c, issuer *certificate) CRLUse {
+func (a *aboutOne) use(list *CRL, end time.Time) CRLUse {
 	switch {
-	case c.issuer != issuer.subject || !list.authority.fits(issuer):
+	case a.c.issuer != a.issuer.subject || !list.authority.fits(a.issuer):
 		return CRLOtherKey
-	case !list.covers(c):
+	case !list.covers(a.c):
 		return CRLOtherScope
-	case !r.computable(issuer) && !list.verified():
+	case !a.computable(a.issuer) && !list.verified():
 		return CRLUnproved
 	}
-	switch r.standing(list, issuer, list.end(r.snapshot.policy.CRLGrace)) {
+	switch a.standing(list, end) {
 	case current:
 		return CRLCounts
 	case expired:

@@ -19,6 +19,10 @@ const (
 // with all before it.
 const maxExtensions = 32
 
+// maxPointBytes bounds the names of a list's distribution point, of which real ones
+// have one or two: each is compared with each of a certificate's.
+const maxPointBytes = 4 << 10
+
 // extension is one Extension (RFC 5280 §4.1).
 type extension struct {
 	id       []byte // contents of the OBJECT IDENTIFIER
@@ -186,6 +190,8 @@ func (c *CRL) readPoint(body []byte) *CRLError {
 			Remedy: "have the CA name it in full (fullName)"}
 	case !ok || len(rest) > 0 || name.tag != contextTag(0, true) || !goodGeneralNames(name.body):
 		return malformed("the name of the distribution point is malformed")
+	case len(name.body) > maxPointBytes:
+		return malformed("the name of the distribution point has %d bytes", len(name.body))
 	}
 	c.scope.point = bytes.Clone(name.body)
 	return nil

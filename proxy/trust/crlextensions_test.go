@@ -33,6 +33,7 @@ func TestListsThatAreNotForEverybodyAreRefused(t *testing.T) {
 		"a point of two names":          {point(true, asDER(0xa0, uri, uri)), "distribution point is malformed"},
 		"a flag of 1":                   {point(true, []byte{0x81, 1, 1}), "issuing distribution point is malformed"},
 		"a flag of nothing":             {point(true, []byte{0x81, 0}), "issuing distribution point is malformed"},
+		"a point of 4 KiB":              {point(true, asDER(0xa0, asDER(0xa0, asDER(0x86, make([]byte, 4096))))), "distribution point has 4100 bytes"},
 		"fields in another order":       {point(true, yes(2), asDER(0xa0, uri)), "issuing distribution point is malformed"},
 		"a field twice":                 {point(true, yes(1), yes(1)), "issuing distribution point is malformed"},
 		"an unknown field":              {point(true, yes(6)), "issuing distribution point is malformed"},

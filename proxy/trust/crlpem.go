@@ -10,6 +10,9 @@ import (
 const (
 	crlLabel   = "X509 CRL"
 	maxPEMLine = 200 // of a BEGIN line, far above any label
+	// maxLists is how many lists one file may hold: each costs a signature check and
+	// perhaps a line of the log.
+	maxLists = 1000
 )
 
 // isPEM tells text from DER. The bytes of a list may by chance, or by its
@@ -28,6 +31,13 @@ func parsePEMLists(data []byte) ([]*CRL, *CRLError) {
 	var lists []*CRL
 	for number := 1; ; number++ {
 		at := bytes.Index(data, []byte("-----BEGIN"))
+		between := data
+		if at >= 0 {
+			between = data[:at]
+		}
+		if remains(between) {
+			return nil, (&CRLError{Fault: "has lost its BEGIN line", Remedy: fetchAnew}).in("PEM block %d", number)
+		}
 		if at < 0 {
 			break
 		}
@@ -42,7 +52,9 @@ func parsePEMLists(data []byte) ([]*CRL, *CRLError) {
 			if fault != nil {
 				return nil, fault.in("PEM block %d", number)
 			}
-			lists = append(lists, list)
+			if lists = append(lists, list); len(lists) > maxLists {
+				return nil, &CRLError{Fault: fmt.Sprintf("more than %d CRLs", maxLists), Remedy: "name files with those of the clients' CAs only"}
+			}
 		case "CERTIFICATE", "X509 CERTIFICATE", "TRUSTED CERTIFICATE":
 			// Of no use here, and no harm.
 		default:
@@ -53,6 +65,12 @@ func parsePEMLists(data []byte) ([]*CRL, *CRLError) {
 		return nil, &CRLError{Fault: "certificates only, no CRL", Remedy: nameLists}
 	}
 	return lists, nil
+}
+
+// remains reports whether the text between two blocks is what is left of another: of
+// a file cut at its head, or with a character changed, a whole list would be missing otherwise.
+func remains(between []byte) bool {
+	return bytes.Contains(between, []byte("-----END")) || bytes.Contains(between, []byte("X509 CRL-----"))
 }
 
 // nextBlock splits the block off data, which begins with "-----BEGIN": its

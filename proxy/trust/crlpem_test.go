@@ -112,3 +112,23 @@ func TestDamagedPEMFilesAreRefused(t *testing.T) {
 		wantFault(t, name, []byte(c.text), c.want)
 	}
 }
+
+func TestAFileThatHasLostABeginLineIsNotReadAsOneListLess(t *testing.T) {
+	w := newWorld(t)
+	first := crlPEM(goodRawCRL(w.root).signed(t, w.root.Key, crypto.SHA256))
+	two := crlPEM(goodRawCRL(w.inter).signed(t, w.inter.Key, crypto.SHA256))
+	for name, text := range map[string]string{
+		"cut at its head":             first[5:],
+		"the line is gone":            first[strings.Index(first, "\n")+1:],
+		"a dash is gone":              first[1:],
+		"a letter of it":              strings.Replace(first, "BEGIN", "BEG1N", 1),
+		"another letter, and no tail": strings.Replace(first[:strings.Index(first, "-----END")], "BEGIN", "BEG1N", 1),
+	} {
+		for place, data := range map[string]string{"first": text + two, "last": two + text} {
+			lists, err := ParseCRLs([]byte(data))
+			if err == nil {
+				t.Errorf("%s, the %s of two: %d lists and no error", name, place, len(lists))
+			}
+		}
+	}
+}

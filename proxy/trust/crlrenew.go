@@ -3,67 +3,57 @@ package trust
 import (
 	"crypto/sha256"
 	"crypto/x509"
+	"maps"
 	"slices"
 	"time"
 )
 
-// Keep says how long lists stay in force whose source no longer has them.
+// Keep says as of when lists are renewed, and how long they count.
 type Keep struct {
-	Now   time.Time     // as of when
+	Now   time.Time
 	Grace time.Duration // how long past NextUpdate a list counts (MTLS_CRL_GRACE)
-	// Unread says that a source could not be read or asked, so that nobody knows which
-	// lists it has. Then none goes for its age: even an expired list refuses
-	// those that it names.
-	Unread bool
 }
-
-// maxWaiting is how many lists of one issuer, key and scope may wait besides those
-// in force, since nobody has proved their signature or their time has not come. Each
-// may cost a client of that issuer a signature check.
-const maxWaiting = 4
 
 // Renew returns the lists in force after a reading of all sources, and what was wrong
 // with some of them, each error a *CRLError. c itself is returned when nothing changed; it may be nil.
 //
 // A list of a CA among cas, the trusted certificates, must bear its signature; one
-// that does not, or that is older than the list in force, is refused, and the list
-// in force stays. The lists of CAs that only clients send cannot be checked here: beside the last
-// one that was proved a few newer ones wait until a client proves them. A list dated
-// in the future waits likewise. What no source has any longer stays until it ends.
+// that does not is refused, and so is one that the list in force supersedes. What is newer by
+// its number or its date alone stands beside the other, and both refuse whom they
+// name. A proved list stays, whether a source has it or not, and even past its
+// end, until another supersedes it: nobody who cannot sign for the CA makes it go.
+//
+// The lists of CAs that only clients send cannot be checked here, and wait until a client proves
+// them, as do lists dated in the future. Of each source the newest that have
+// begun have room (maxWaiting), so that no source crowds out another's. When no source has
+// them any longer a few stay until they end (maxVanished), or until one of
+// their kind that a source has is proved.
 func (c *CRLs) Renew(read []*CRL, cas []*x509.Certificate, keep Keep) (*CRLs, []error) {
 	r := newRenewal(cas, keep)
 	old := c.All()
 	r.hold(old)
-	var faults []error
-	for _, list := range r.unknown(read) {
-		if fault := r.join(list); fault != nil {
-			faults = append(faults, fault)
-		}
+	fresh := r.unknown(read)
+	r.shed() // first, so that nothing is refused for the sake of a list that goes
+	for _, h := range fresh {
+		r.join(h)
 	}
-	renewed := newCRLs(r.settle())
-	if c != nil && slices.Equal(old, renewed.All()) {
-		return c, faults
+	renewed := r.settle()
+	if c != nil && slices.Equal(old, renewed.All()) && maps.Equal(c.turns, renewed.turns) {
+		return c, r.faults
 	}
-	return renewed, faults
+	return renewed, r.faults
 }
 
-// series is what successive lists have in common: they replace each other.
+// series is what successive lists have in common: those of one signer replace each
+// other. The authority key identifier is no part of it, since some CAs come to add it.
 type series struct {
-	issuer, keyID      string
-	caIssuer, caSerial string
-	onlyUser, onlyCA   bool
-	point              string // empty: none
+	issuer           string
+	onlyUser, onlyCA bool
+	point            string // empty: none
 }
 
 func seriesOf(list *CRL) series {
-	s := series{
-		issuer: list.issuer, keyID: string(list.authority.keyID), caIssuer: list.authority.issuer,
-		onlyUser: list.scope.onlyUser, onlyCA: list.scope.onlyCA, point: string(list.scope.point),
-	}
-	if list.authority.serial != nil {
-		s.caSerial = list.authority.serial.String()
-	}
-	return s
+	return series{list.issuer, list.scope.onlyUser, list.scope.onlyCA, string(list.scope.point)}
 }
 
 // keyHash is the SHA-256 of a public key; zero: of none.
@@ -80,8 +70,21 @@ func (c *CRL) signer() keyHash {
 // held is a list that may be in force after the renewal.
 type held struct {
 	*CRL
-	read   bool    // a source has it
-	signer keyHash // whose signature was proved; zero: nobody's
+	sources []string // that have it; empty: none any longer
+	signer  keyHash  // whose signature was proved; zero: nobody's
+	trusted bool     // the signer is one of the trusted CAs
+}
+
+func (h *held) read() bool { return len(h.sources) > 0 }
+
+func (h *held) proved() bool { return h.signer != keyHash{} }
+
+// from returns the sources that the list is put down to.
+func (h *held) from() []string {
+	if h.read() {
+		return h.sources
+	}
+	return []string{h.Source}
 }
 
 // renewal is one call of Renew.
@@ -89,6 +92,7 @@ type renewal struct {
 	keep   Keep
 	cas    map[string][]*certificate // by canonical subject
 	series map[series][]*held
+	faults []error
 }
 
 func newRenewal(cas []*x509.Certificate, keep Keep) *renewal {
@@ -101,149 +105,106 @@ func newRenewal(cas []*x509.Certificate, keep Keep) *renewal {
 	return r
 }
 
-// signer finds out whose signature the list bears. When it is none of the trusted
-// CAs that it can be from, a key that has proved it before still counts.
-func (r *renewal) signer(list *CRL) (who keyHash, known bool) {
-	for _, ca := range r.cas[list.issuer] {
-		if ca.malformed || !list.authority.fits(ca) {
+// prove finds out whose signature the list bears, and reports false when it can only be
+// from trusted CAs and is not. A key that has proved it before still counts.
+func (r *renewal) prove(h *held) bool {
+	known := false
+	for _, ca := range r.cas[h.issuer] {
+		if ca.malformed || !h.authority.fits(ca) {
 			continue
 		}
 		known = true
-		if list.signedBy(ca) {
-			return sha256.Sum256(ca.RawSubjectPublicKeyInfo), true
+		if h.signedBy(ca) {
+			h.signer, h.trusted = sha256.Sum256(ca.RawSubjectPublicKeyInfo), true
+			return true
 		}
 	}
-	return list.signer(), known
+	h.signer = h.CRL.signer()
+	return h.proved() || !known
 }
 
 // hold takes over what was in force. A list whose CA has become known since, and
 // has not signed it, goes.
 func (r *renewal) hold(lists []*CRL) {
 	for _, list := range lists {
-		who, known := r.signer(list)
-		if known && who == (keyHash{}) {
-			continue
+		if h := (&held{CRL: list}); r.prove(h) {
+			r.add(h)
 		}
-		s := seriesOf(list)
-		r.series[s] = append(r.series[s], &held{CRL: list, signer: who})
 	}
 }
 
-// unknown notes which lists were read again and returns the others, once each,
+func (r *renewal) add(h *held) {
+	s := seriesOf(h.CRL)
+	r.series[s] = append(r.series[s], h)
+}
+
+// unknown notes which sources have which list and returns those that were not in force, once each,
 // the newest first, so that of two in one reading the older finds the newer in force.
-func (r *renewal) unknown(read []*CRL) []*CRL {
-	var fresh []*CRL
-	seen := make(map[[32]byte]bool, len(read))
-	for _, list := range read {
-		if list == nil || seen[list.Digest] {
-			continue
-		}
-		seen[list.Digest] = true
-		group := r.series[seriesOf(list)]
-		if at := slices.IndexFunc(group, func(h *held) bool { return h.Digest == list.Digest }); at >= 0 {
-			group[at].read = true
-		} else {
-			fresh = append(fresh, list)
+func (r *renewal) unknown(read []*CRL) []*held {
+	byDigest := make(map[[32]byte]*held, len(read))
+	for _, group := range r.series {
+		for _, h := range group {
+			byDigest[h.Digest] = h
 		}
 	}
-	slices.SortFunc(fresh, newerFirst)
+	var fresh []*held
+	for _, list := range read {
+		if list == nil {
+			continue
+		}
+		h := byDigest[list.Digest]
+		if h == nil {
+			h = &held{CRL: list}
+			byDigest[list.Digest] = h
+			fresh = append(fresh, h)
+		}
+		if !slices.Contains(h.sources, list.Source) {
+			h.sources = append(h.sources, list.Source)
+		}
+	}
+	slices.SortFunc(fresh, func(a, b *held) int { return newerFirst(a.CRL, b.CRL) })
 	return fresh
 }
 
-// join adds a list that was not in force before, unless it is a forgery or out of date.
-func (r *renewal) join(list *CRL) error {
-	who, known := r.signer(list)
-	if known && who == (keyHash{}) {
-		return &CRLError{
-			Path:   list.Source,
-			Fault:  list.describe() + " is not signed by the CA of that name",
-			Remedy: "it is not used; fetch it anew from the CA, or add the CA that has signed it to the client CA file",
-		}
+// join adds a list that was not in force before, unless it is a forgery or out of
+// date. What nobody has proved is not measured by the others: it may be of another
+// CA of the same name.
+func (r *renewal) join(h *held) {
+	if !r.prove(h) {
+		r.refuse(h, h.describe()+" is not signed by the CA of that name",
+			"it is not used; fetch it anew from the CA, or add the CA that has signed it to the client CA file")
+		return
 	}
-	s := seriesOf(list)
-	if newer := r.inForce(s, who); newer != nil && list.olderThan(newer.CRL) {
-		if newer.read {
-			return nil // an old file beside the new one
-		}
-		return &CRLError{
-			Path:   list.Source,
-			Fault:  list.describe() + " is older than the one in force, " + newer.describe(),
-			Remedy: "the newer one stays in force; have the CA's latest list delivered, or restart if the CA has begun its numbers anew",
-		}
+	newer := r.superseding(h)
+	switch {
+	case newer == nil:
+		r.add(h)
+	case !newer.read(): // else it is an old file beside the new one
+		r.tellOlder(h, newer)
 	}
-	r.series[s] = append(r.series[s], &held{CRL: list, read: true, signer: who})
-	return nil
 }
 
-// inForce returns the newest proved list of a series that has begun, by the same
-// signer where that is known.
-func (r *renewal) inForce(s series, signer keyHash) *held {
+func (r *renewal) tellOlder(h, newer *held) {
+	r.refuse(h, h.describe()+" is older than the one in force, "+newer.describe(),
+		"the newer one stays in force; have the CA's latest list delivered")
+}
+
+func (r *renewal) refuse(h *held, fault, remedy string) {
+	r.faults = append(r.faults, &CRLError{Path: h.Source, Fault: fault, Remedy: remedy})
+}
+
+// superseding returns the newest list in force, of the same signer, that supersedes h
+// by its number or date: of two that are equal in both one goes without a word.
+func (r *renewal) superseding(h *held) *held {
+	if !h.proved() {
+		return nil
+	}
 	var newest *held
-	for _, h := range r.series[s] {
-		same := h.signer != keyHash{} && (signer == keyHash{} || h.signer == signer)
-		if same && h.begun(r.keep.Now) && (newest == nil || newerFirst(h.CRL, newest.CRL) < 0) {
-			newest = h
+	for _, other := range r.series[seriesOf(h.CRL)] {
+		if other.signer == h.signer && other.begun(r.keep.Now) && other.supersedes(h.CRL) && h.olderThan(other.CRL) &&
+			(newest == nil || newerFirst(other.CRL, newest.CRL) < 0) {
+			newest = other
 		}
 	}
 	return newest
-}
-
-// settle returns what stays of all series.
-func (r *renewal) settle() []*CRL {
-	var lists []*CRL
-	for _, group := range r.series {
-		slices.SortFunc(group, func(a, b *held) int { return newerFirst(a.CRL, b.CRL) })
-		for _, h := range slices.Concat(r.rule(group), r.wait(group)) {
-			lists = append(lists, h.CRL)
-		}
-	}
-	return lists
-}
-
-// gone reports whether a list has neither a source nor time left.
-func (r *renewal) gone(h *held) bool {
-	return !h.read && !r.keep.Unread && r.ended(h)
-}
-
-func (r *renewal) ended(h *held) bool { return !r.keep.Now.Before(h.end(r.keep.Grace)) }
-
-// rule returns the lists of a series, newest first, that are proved and have begun: of each
-// signer the newest, and where that has ended the newest that has not.
-func (r *renewal) rule(group []*held) []*held {
-	var ruling []*held
-	best := make(map[keyHash]standing)
-	for _, h := range group {
-		if h.signer == (keyHash{}) || !h.begun(r.keep.Now) || r.gone(h) {
-			continue
-		}
-		is := current
-		if r.ended(h) {
-			is = expired
-		}
-		if is > best[h.signer] {
-			best[h.signer] = is
-			ruling = append(ruling, h)
-		}
-	}
-	return ruling
-}
-
-// wait returns the lists of a series that may come to rule. What the sources have now
-// comes first; an unproved list that they no longer have waits only while they
-// have no proved one.
-func (r *renewal) wait(group []*held) []*held {
-	proved := slices.ContainsFunc(group, func(h *held) bool { return h.read && h.signer != keyHash{} })
-	var now, before []*held
-	for _, h := range group {
-		unproved := h.signer == keyHash{}
-		switch {
-		case !unproved && h.begun(r.keep.Now), r.gone(h):
-		case h.read:
-			now = append(now, h)
-		case !unproved || !proved:
-			before = append(before, h)
-		}
-	}
-	waiting := append(now, before...)
-	return waiting[:min(len(waiting), maxWaiting)]
 }

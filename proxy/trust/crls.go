@@ -13,9 +13,18 @@ import (
 
 // CRLs are the revocation lists in force, by issuer. It is immutable. A nil
 // *CRLs means that no list is configured and nothing is checked; one without
-// any list is a different thing: CRLStrict refuses everybody then.
+// any list is a different thing: CRLStrict refuses everybody then. What Verify makes of them:
+//
+// Whom a list names that the issuer has signed is refused, whatever the list's dates, unless
+// another one of the same scope supersedes it: a current one, or, when the list has
+// itself ended, any later one that has begun. That a certificate may pass, as far as a policy demands
+// it, only a current list that is about it says. Of lists that nobody is known
+// to have signed a few are looked at for each certificate (maxChecks).
 type CRLs struct {
 	byIssuer map[string][]*CRL // by canonical name, newest first
+	// turns says which lists of an issuer come first when Verify cannot check the
+	// signatures of all: how many of the same source go before. None: zero.
+	turns map[*CRL]int
 }
 
 // All returns the lists in a stable order: by issuer, and of each the newest first.
@@ -67,6 +76,14 @@ func newerFirst(a, b *CRL) int {
 		return by
 	}
 	return bytes.Compare(a.Digest[:], b.Digest[:])
+}
+
+// supersedes reports whether c takes the place of other, a list of the same signer
+// and scope: it is newer, and older in nothing. Of two lists of which one has
+// the newer date and the other the higher number (the CA's clock or its numbers were
+// set back) neither does, and a revocation by either counts.
+func (c *CRL) supersedes(other *CRL) bool {
+	return !c.olderThan(other) && newerFirst(c, other) < 0
 }
 
 // olderThan reports whether c must not take the place of other: neither its number

@@ -2,6 +2,11 @@ package trust
 
 import "bytes"
 
+// same reports whether two lists are about the same certificates of their issuer.
+func (s crlScope) same(other crlScope) bool {
+	return s.onlyUser == other.onlyUser && s.onlyCA == other.onlyCA && bytes.Equal(s.point, other.point)
+}
+
 // covers reports whether the list is about certificates such as c, of which the
 // issuer is known to be the list's (OpenSSL's crl_crldp_check). What counts as a CA
 // are the basicConstraints alone.

@@ -25,11 +25,16 @@ type OCSPOptions struct {
 	MaxAge time.Duration
 	// AllowFailure lets clients in about whom no answer is to be had. An answer
 	// that the CA does not know the certificate is an answer, and refuses it; and
-	// who was revoked stays so until an answer says otherwise.
+	// who was revoked or unknown stays so until an answer says otherwise.
 	AllowFailure bool
 	// MinRSABits is the smallest RSA key with which a delegated responder may
 	// sign, as Policy's. Zero: 2048.
 	MinRSABits int
+	// Revoked reports whether a responder's certificate, issued and signed by
+	// issuer, is revoked as of now; its answers then do not count, even if it
+	// bears id-pkix-ocsp-nocheck, as with OpenSSL and revocation lists. Nil: none is.
+	// See Snapshot.RevokesResponder.
+	Revoked func(responder, issuer *x509.Certificate, now time.Time) bool
 	// Refused tells further addresses to which a certificate's URL may not lead;
 	// nil: none. Loopback, link-local, multicast, unspecified addresses and the
 	// machine's own are refused in any case.
@@ -70,14 +75,15 @@ type OCSP struct {
 	life    context.Context // until Close
 	end     context.CancelFunc
 	running sync.WaitGroup // of questions on their way
-	slots   chan struct{}  // of those that may use the network now
+	queue   *ocspQueue     // for the network
 
 	mu      sync.Mutex
 	cache   ocspCache
-	told    time.Time // the judging time of the last Check
-	seen    time.Time // when that was by the machine's clock
-	waiting int       // callers of Check
-	flying  int       // questions not yet answered
+	told    time.Time      // the judging time of the last Check
+	seen    time.Time      // when that was by the machine's clock
+	waiting int            // callers of Check
+	flying  int            // questions not yet answered
+	load    map[string]int // both, by the responder's host
 	closed  bool
 }
 
@@ -92,6 +98,10 @@ func NewOCSP(o OCSPOptions) *OCSP {
 	if o.MinRSABits <= 0 {
 		o.MinRSABits = 2048
 	}
+	perHost := maxOCSPPerHost
+	if o.Responder != "" {
+		perHost = maxOCSPFetches // there are no others
+	}
 	life, end := context.WithCancel(context.Background())
 	return &OCSP{
 		options: o,
@@ -101,7 +111,8 @@ func NewOCSP(o OCSPOptions) *OCSP {
 		},
 		life:  life,
 		end:   end,
-		slots: make(chan struct{}, maxOCSPFetches),
+		queue: newOCSPQueue(perHost),
+		load:  make(map[string]int),
 		cache: newOCSPCache(maxOCSPEntries),
 	}
 }
@@ -129,16 +140,14 @@ func (o *OCSP) Check(ctx context.Context, v Verdict, now time.Time) Verdict {
 	if flights == nil {
 		return o.settle(v, outcomes)
 	}
-	defer o.leave()
+	defer o.leave(flights)
+	patience, cancel := context.WithTimeout(ctx, o.options.Timeout)
+	defer cancel()
 	for i, flight := range flights {
 		if flight == nil {
 			continue
 		}
-		select {
-		case <-flight.done:
-			outcomes[i] = flight.outcome
-		case <-ctx.Done():
-		}
+		outcomes[i] = flight.await(ctx, patience)
 		if !now.Before(outcomes[i].until) { // nothing came of it, or nothing that lasts
 			outcomes[i] = noOutcome(flight.without, now)
 		}

@@ -21,6 +21,7 @@ const (
 type ocspAnswer struct {
 	reason                 Reason    // zero: good; OCSPRevoked; OCSPUnknown
 	thisUpdate, nextUpdate time.Time // its own dates; no nextUpdate is the zero time
+	produced               time.Time // its producedAt
 	fetched                time.Time
 	refresh                time.Time // when to ask again while it still counts
 	until                  time.Time // from when on it counts no longer
@@ -32,10 +33,20 @@ func (a *ocspAnswer) current(now time.Time) bool {
 	return a != nil && now.Before(a.until) && !now.Before(a.fetched.Add(-ocspSkew))
 }
 
-// unsaidBy reports whether a later arrival is older and would take a revocation
-// back: an answer of before the revocation, from a cache or from somebody who kept it.
-func (a *ocspAnswer) unsaidBy(arrival *ocspAnswer) bool {
-	return a != nil && a.reason == OCSPRevoked && arrival.reason != OCSPRevoked && arrival.thisUpdate.Before(a.thisUpdate)
+// newerThan reports whether the answer tells of a later time than other. Responders that
+// live on revocation lists give all answers the list's date as thisUpdate, so of two
+// with the same the one that was produced later is the newer.
+func (a *ocspAnswer) newerThan(other *ocspAnswer) bool {
+	if by := a.thisUpdate.Compare(other.thisUpdate); by != 0 {
+		return by > 0
+	}
+	return a.produced.After(other.produced)
+}
+
+// unsays reports whether the answer would take a revocation back without being
+// newer: one of before the revocation, from a cache or from somebody who kept it.
+func (a *ocspAnswer) unsays(revocation *ocspAnswer) bool {
+	return revocation != nil && a.reason != OCSPRevoked && !a.newerThan(revocation)
 }
 
 // status is the answer in RFC 6960's words.
@@ -66,7 +77,7 @@ func (q *ocspQuestion) judge(der []byte, o OCSPOptions, now time.Time) (*ocspAns
 	if err != nil {
 		return nil, err
 	}
-	signer, err := q.signer(parts, o.MinRSABits, now)
+	signer, err := q.signer(parts, o, now)
 	if err != nil {
 		return nil, err
 	}
@@ -98,7 +109,7 @@ func (q *ocspQuestion) judge(der []byte, o OCSPOptions, now time.Time) (*ocspAns
 
 // date checks an answer's dates (RFC 6960 §4.2.2.1) and sets how long it counts.
 func (q *ocspQuestion) date(r *ocsp.Response, maxAge time.Duration, now time.Time) (*ocspAnswer, error) {
-	a := &ocspAnswer{thisUpdate: r.ThisUpdate, nextUpdate: r.NextUpdate, fetched: now}
+	a := &ocspAnswer{thisUpdate: r.ThisUpdate, nextUpdate: r.NextUpdate, produced: r.ProducedAt, fetched: now}
 	latest := now.Add(ocspSkew)
 	stale := r.NextUpdate
 	if stale.IsZero() {

@@ -74,7 +74,7 @@ func TestFetchesAndWaitingCallersAreBounded(t *testing.T) {
 	for range maxOCSPFetches {
 		await(t, asked, "as many questions as are allowed at once")
 	}
-	if n := len(o.slots); n != maxOCSPFetches || len(asked) > 0 {
+	if n := o.queue.asking(); n != maxOCSPFetches || len(asked) > 0 {
 		t.Errorf("%d questions use the network, %d more arrived; want %d", n, len(asked), maxOCSPFetches)
 	}
 	// One more caller than may wait is told at once.
@@ -99,8 +99,8 @@ func TestFetchesAndWaitingCallersAreBounded(t *testing.T) {
 		await(t, reports, "an end")
 	}
 	all.Wait()
-	if o.waiting != 0 || o.flying != 0 || len(o.slots) != 0 {
-		t.Errorf("at the end %d wait, %d fly, %d slots are taken", o.waiting, o.flying, len(o.slots))
+	if o.waiting != 0 || o.flying != 0 || len(o.load) != 0 || o.queue.asking() != 0 || len(o.queue.hosts) != 0 {
+		t.Errorf("at the end %d wait, %d fly, the load is %v, %d use the network", o.waiting, o.flying, o.load, o.queue.asking())
 	}
 }
 
@@ -108,7 +108,10 @@ func TestWhoFindsNoSlotInTimeFails(t *testing.T) {
 	w := newOCSPWorld(t)
 	o, _, reports := w.start(OCSPOptions{Responder: "http://127.0.0.1:1", Timeout: time.Millisecond})
 	for range maxOCSPFetches {
-		o.slots <- struct{}{}
+		turn, queued, err := o.queue.ask("")
+		if must(t, turn, err); queued {
+			t.Fatalf("the queue is full too early")
+		}
 	}
 	if got := o.Check(ocspCtx, w.believe, w.now); got.Reason != OCSPFailed {
 		t.Errorf("got %q", got.Text())

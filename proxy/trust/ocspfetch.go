@@ -48,7 +48,9 @@ func newOCSPFetcher(o OCSPOptions) *ocspFetcher {
 }
 
 // fetch asks about one certificate. Exactly one of answer and report.Err is nil.
-func (o *OCSP) fetch(ctx context.Context, l ocspLink) (answer *ocspAnswer, report OCSPReport) {
+// The time in the queue does not count for the Timeout: a question that is asked is
+// asked for as long as any other.
+func (o *OCSP) fetch(l ocspLink, flight *ocspFlight) (answer *ocspAnswer, report OCSPReport) {
 	report.Certificate = l.cert
 	responder, err := responderURL(o.options.Responder, l.cert)
 	if err != nil {
@@ -61,20 +63,34 @@ func (o *OCSP) fetch(ctx context.Context, l ocspLink) (answer *ocspAnswer, repor
 		report.Err = err
 		return nil, report
 	}
-	select {
-	case o.slots <- struct{}{}:
-		defer func() { <-o.slots }()
-	case <-ctx.Done():
-		report.Err = errOCSPBusy
+	turn, err := o.turn(flight)
+	if err != nil {
+		report.Err = err
 		return nil, report
 	}
+	ctx, cancel := context.WithTimeout(o.life, o.options.Timeout)
+	defer cancel()
 	answer, report.Err = o.exchange(ctx, question, responder)
+	silent := report.Err != nil && errors.Is(ctx.Err(), context.DeadlineExceeded)
+	o.queue.leave(turn, report.Err == nil || ctx.Err() == nil, silent)
 	if report.Err != nil {
 		return nil, report
 	}
 	report.Status = answer.status()
 	report.ThisUpdate, report.NextUpdate = answer.thisUpdate, answer.nextUpdate
 	return answer, report
+}
+
+// turn waits for a turn to use the network, but no longer than the Timeout.
+func (o *OCSP) turn(flight *ocspFlight) (*ocspTurn, error) {
+	turn, queued, err := o.queue.ask(flight.host)
+	if err != nil || !queued {
+		return turn, err
+	}
+	flight.queued.Store(true)
+	ctx, cancel := context.WithTimeout(o.life, o.options.Timeout)
+	defer cancel()
+	return turn, o.queue.wait(ctx, turn)
 }
 
 // exchange asks by GET, which caches on the way understand, and where nothing

@@ -146,6 +146,23 @@ func responderURL(operators string, c *x509.Certificate) (*url.URL, error) {
 	return u, nil
 }
 
+// host names the responder of a certificate, among which the network is shared;
+// empty: there is none, or but one, the operator's.
+func (o *OCSP) host(l ocspLink) string {
+	if o.options.Responder != "" {
+		return ""
+	}
+	u, err := responderURL("", l.cert)
+	if err != nil {
+		return ""
+	}
+	port := u.Port()
+	if port == "" {
+		port = "80"
+	}
+	return strings.ToLower(u.Hostname()) + ":" + port
+}
+
 // getURL is the URL for a GET: the request in base64, escaped, as a last path
 // segment (RFC 6960 §A.1). False: only POST will do.
 func (q *ocspQuestion) getURL(responder *url.URL) (*url.URL, bool) {

@@ -13,7 +13,7 @@ import (
 // signature: the issuer's, or that of a responder to whom this very issuer has
 // delegated it (RFC 6960 §4.2.2.2). Nothing is computed with a key that
 // only the answer vouches for.
-func (q *ocspQuestion) signer(parts ocspParts, minRSABits int, now time.Time) (*x509.Certificate, error) {
+func (q *ocspQuestion) signer(parts ocspParts, o OCSPOptions, now time.Time) (*x509.Certificate, error) {
 	signer := q.issuer
 	if len(parts.certificates) > 0 {
 		enclosed, err := firstCertificate(parts.certificates)
@@ -21,7 +21,7 @@ func (q *ocspQuestion) signer(parts ocspParts, minRSABits int, now time.Time) (*
 			return nil, err
 		}
 		if !bytes.Equal(enclosed.RawSubjectPublicKeyInfo, q.issuer.RawSubjectPublicKeyInfo) {
-			if err := q.delegated(enclosed, minRSABits, now); err != nil {
+			if err := q.delegated(enclosed, o, now); err != nil {
 				return nil, err
 			}
 			signer = enclosed
@@ -50,7 +50,7 @@ func firstCertificate(list []byte) (*x509.Certificate, error) {
 
 // delegated refuses a certificate that does not make its holder the issuer's
 // responder.
-func (q *ocspQuestion) delegated(responder *x509.Certificate, minRSABits int, now time.Time) error {
+func (q *ocspQuestion) delegated(responder *x509.Certificate, o OCSPOptions, now time.Time) error {
 	issuer, c := newCertificate(q.issuer), newCertificate(responder)
 	key, isRSA := responder.PublicKey.(*rsa.PublicKey)
 	switch {
@@ -64,13 +64,16 @@ func (q *ocspQuestion) delegated(responder *x509.Certificate, minRSABits int, no
 		return unfit("is signed with a certificate whose key usage does not include digitalSignature")
 	case !c.inDate(now):
 		return unfit("is signed with a certificate that is out of date")
-	case isRSA && key.N.BitLen() < minRSABits:
+	case isRSA && key.N.BitLen() < o.MinRSABits:
 		return unfit("is signed with an RSA key of %d bits, which is too short", key.N.BitLen())
 	case weakDigest(c.SignatureAlgorithm):
 		return unfit("is signed with a certificate that is itself signed with %v, which is too weak", c.SignatureAlgorithm)
 	}
 	if err := issuer.CheckSignature(c.SignatureAlgorithm, c.RawTBSCertificate, c.Signature); err != nil {
 		return unfit("is signed by somebody whom the certificate's own CA has not certified: %w", err)
+	}
+	if o.Revoked != nil && o.Revoked(responder, q.issuer, now) {
+		return unfit("is signed with a certificate that the CA's revocation list names")
 	}
 	return nil
 }

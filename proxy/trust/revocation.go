@@ -55,26 +55,27 @@ func (s *Snapshot) checkRevocation(p *path, found *faults, proved bool) {
 }
 
 // check looks through all lists of the issuer's name. One that names c refuses it,
-// whatever its dates and scope, unless a newer one of the same scope has superseded it.
+// whatever its dates and scope, unless another of the same scope has superseded it.
 func (r revocation) check(c, issuer *certificate, demanded bool, found *faults) {
 	best, revoked := noList, false
+	about, ruling := aboutOne{revocation: r, c: c, issuer: issuer}, make([]ruler, 0, 4)
 	for _, list := range r.snapshot.policy.CRLs.byIssuer[c.issuer] { // newest first
 		end := list.end(r.snapshot.policy.CRLGrace)
 		r.path.boundAt(list.ThisUpdate, end)
 		names := list.Revokes(c.SerialNumber)
-		if c.issuer != issuer.subject || !list.authority.fits(issuer) || !list.covers(c) {
-			revoked = revoked || names && r.signed(list, issuer)
+		if !about.meant(list) {
+			revoked = revoked || names && about.signed(list)
 			continue
 		}
-		if best == current {
+		if r.superseded(list, end, ruling) {
 			continue
 		}
-		is := r.standing(list, issuer, end)
-		if is == expired && best == expired {
-			continue
-		}
+		is := about.standing(list, end)
 		revoked = revoked || names && is > badlySigned
 		best = max(best, is)
+		if is >= expired {
+			ruling = append(ruling, ruler{list, is})
+		}
 	}
 	if demanded && best != noList {
 		if issuer.hasKeyUsage && issuer.KeyUsage&x509.KeyUsageCRLSign == 0 {
@@ -94,26 +95,23 @@ func (r revocation) check(c, issuer *certificate, demanded bool, found *faults) 
 	}
 }
 
-// standing of a list that covers the certificate in question.
-func (r revocation) standing(list *CRL, issuer *certificate, end time.Time) standing {
-	switch {
-	case !r.signed(list, issuer):
-		return badlySigned
-	case !list.begun(r.path.now):
-		return notYetValid
-	case !r.path.now.Before(end):
-		return expired
-	}
-	return current
+// ruler is a list with its standing, which may supersede those after it.
+type ruler struct {
+	list *CRL
+	is   standing
 }
 
-// signed reports whether the issuer has signed the list; on a path that is not
-// proved, where only words depend on it, that somebody believed has must do.
-func (r revocation) signed(list *CRL, issuer *certificate) bool {
-	if !r.computable(issuer) {
-		return list.verified()
+// superseded reports whether a list that its issuer has signed takes the place of
+// this one: a current one of any, and one that has ended of one that has, too. It
+// need not be known who has signed the list itself.
+func (r revocation) superseded(list *CRL, end time.Time, ruling []ruler) bool {
+	ended := !r.path.now.Before(end)
+	for _, by := range ruling {
+		if (by.is == current || by.is == expired && ended) && by.list.scope.same(list.scope) && by.list.supersedes(list) {
+			return true
+		}
 	}
-	return list.signedBy(issuer)
+	return false
 }
 
 func (r revocation) computable(issuer *certificate) bool { return r.proved || issuer.trusted }

@@ -163,6 +163,12 @@ func (w *world) severalListRows() []listRow {
 		w.listed("revoked, and a newer list that is badly signed", Revoked, leaf, from(-h, h, leaf), corrupt).firstly(8),
 		w.listed("an expired list, and an older one that is badly signed", CRLExpired, leaf, from(-h, -h/2),
 			w.der(crlSpec{by: w.root, this: -2 * h, corrupt: true})).firstly(8),
+		w.listed("revoked by a list of an older date, but a higher number", Revoked, leaf,
+			w.der(crlSpec{by: w.root, this: -2 * h, number: 3, revokes: certs(leaf)}), w.der(crlSpec{by: w.root, number: 2})).
+			differing("it goes by the date alone, though the CA has turned its clock back"),
+		w.listed("revoked by the older list, of everybody, and not by the newer, of users", Revoked, leaf, from(-2*h, h, leaf),
+			w.der(crlSpec{by: w.root, scope: onlyUserCerts}), w.der(crlSpec{by: w.root, scope: onlyCACerts})).
+			differing("it heeds the newest list alone"),
 		w.listed("two lists that have expired, revoked by the newer", CRLExpired, leaf, from(-3*h, -h), from(-2*h, -h, leaf)),
 	}
 }
