@@ -1,8 +1,10 @@
 package proxy
 
 import (
+	"crypto/x509"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -21,7 +23,8 @@ type belief struct {
 	fetched  map[string][]*trust.CRL   // by URL
 	lists    *trust.CRLs               // in force; nil: MTLS_CRL is not set
 	missing  map[string]bool           // URLs that have not given a list yet
-	unread   map[string]bool           // files and URLs that gave none when last asked
+	names    map[string]string         // of URLs, as they are told; never written after the start
+	refused  map[string]int            // how many lists were at the last reading, by source
 	complete chan struct{}             // closed once none is missing
 	whole    sync.Once                 // closes it
 }
@@ -30,23 +33,22 @@ type belief struct {
 func (b *belief) begin(urls []string) {
 	b.fetched = map[string][]*trust.CRL{}
 	b.missing = map[string]bool{}
-	b.unread = map[string]bool{}
 	b.complete = make(chan struct{})
-	for _, url := range urls {
+	b.names = map[string]string{}
+	taken := map[string]bool{}
+	for i, url := range urls {
 		b.missing[url] = true
+		name := redactURLs(url)
+		if taken[name] {
+			name += fmt.Sprintf(" (%d)", i+1)
+		}
+		b.names[url], taken[name] = name, true
 	}
 }
 
-// couldRead notes whether a source of revocation lists could be read, or asked.
-func (b *belief) couldRead(source string, could bool) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if could {
-		delete(b.unread, source)
-	} else {
-		b.unread[source] = true
-	}
-}
+// named is a URL as it is told. Two that differ in user or password alone
+// are told apart by their numbers.
+func (b *belief) named(url string) string { return b.names[url] }
 
 // awaits reports whether the start waits for a URL's first list.
 func (b *belief) awaits(url string) bool {
@@ -63,15 +65,17 @@ func (s *Server) publish(material *Material) error {
 		all[i] = true
 	}
 	s.belief.seen = material.seen
-	return s.adopt(material, all)
+	return s.adopt(material, all, nil)
 }
 
 // adopt puts in force what has changed. New connections and the next request of
-// every open one go by it.
-func (s *Server) adopt(fresh *Material, changed [fileSetCount]bool) error {
+// every open one go by it. tell hears of the revocation lists that were refused, or
+// that none was; nil: nobody does.
+func (s *Server) adopt(fresh *Material, changed [fileSetCount]bool, tell func(refused error)) error {
 	b := &s.belief
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	otherCAs := changed[authorityFiles] && (s.store.Current() == nil || !slices.EqualFunc(b.material.CAs, fresh.CAs, (*x509.Certificate).Equal))
 	for i, set := range fileSets {
 		if changed[i] {
 			set.take(&b.material, fresh)
@@ -79,7 +83,10 @@ func (s *Server) adopt(fresh *Material, changed [fileSetCount]bool) error {
 	}
 	var err error
 	if changed[authorityFiles] || changed[crlFiles] {
-		err = s.believe(changed[authorityFiles])
+		err = s.believe(otherCAs)
+		if tell != nil {
+			tell(err)
+		}
 	}
 	if changed[authorityFiles] || changed[ticketFiles] {
 		err = errors.Join(err, s.tickets.use(b.material.TicketKeys, b.material.CAs))
@@ -104,7 +111,7 @@ func (s *Server) believe(otherCAs bool) error {
 			read = append(read, lists...)
 		}
 		b.lists, refused = b.lists.Renew(read, b.material.CAs, trust.Keep{
-			Now: s.wall(time.Now()), Grace: s.config.CRLGrace.Duration, Unread: len(b.unread) > 0})
+			Now: s.wall(time.Now()), Grace: s.config.CRLGrace.Duration})
 	}
 	b.share()
 	if otherCAs || b.lists != before {
@@ -118,14 +125,28 @@ func (s *Server) believe(otherCAs bool) error {
 // asked again.
 func (s *Server) tellRefused(err error, again bool) {
 	const name = "revocation lists refused"
+	err = capped(err)
 	if err == nil {
-		s.mended(name)
+		s.mended("files", name)
 		return
 	}
 	if s.troubles.begin(name, err) || again {
 		s.events.count(CRLRefused)
-		s.log.Warn("revocation lists not put in force", zap.Strings("faults", texts(err)))
+		s.log.Warn("faults of revocation lists, see which are in force", zap.Strings("faults", texts(err)))
 	}
+}
+
+// maxTold is how many things of a kind are told at once: who answers for a URL could
+// fill the log with them.
+const maxTold = 8
+
+// capped keeps the first of many errors and counts the others.
+func capped(err error) error {
+	all := parts(err)
+	if len(all) <= maxTold {
+		return err
+	}
+	return errors.Join(append(all[:maxTold:maxTold], fmt.Errorf("and %d more", len(all)-maxTold))...)
 }
 
 // policy is what trust is told to demand.
@@ -152,19 +173,18 @@ func (s *Server) fetch(url string) *trust.CRLFetch {
 		Refresh:  s.config.CRLRefresh.Duration,
 		Timeout:  fetchTimeout,
 		MaxBytes: int64(s.config.CRLMaxBytes),
-		Report:   func(report trust.CRLReport) { s.fetched(url, report) },
+		Report:   func(report trust.CRLReport) bool { return s.fetched(url, report) },
 	}
 }
 
 // fetchTimeout is for a whole list, which may be large and come from afar.
 const fetchTimeout = 30 * time.Second
 
-// fetched takes in what a URL gave.
-func (s *Server) fetched(url string, report trust.CRLReport) {
-	s.belief.couldRead(url, report.Err == nil)
+// fetched takes in what a URL gave. False: some of it was refused.
+func (s *Server) fetched(url string, report trust.CRLReport) bool {
 	if report.Err != nil {
 		s.events.count(CRLFetchFailed)
-		if s.troubles.begin(report.URL, report.Err) {
+		if s.troubles.begin(s.belief.named(url), report.Err) {
 			message := "a revocation list could not be fetched, what was in force stays"
 			if s.belief.awaits(url) {
 				message = "a revocation list could not be fetched, the start waits for it"
@@ -172,24 +192,33 @@ func (s *Server) fetched(url string, report trust.CRLReport) {
 			s.log.Warn(message, zap.String("url", report.URL),
 				zap.Duration("retry_in", report.Retry.Round(time.Millisecond)), zap.Error(report.Err))
 		}
-		return
+		return true
 	}
-	s.mended(report.URL)
+	s.mended("url", s.belief.named(url))
 	if report.Lists == nil {
-		return
+		return true
 	}
 	b := &s.belief
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.fetched[url] = report.Lists
 	s.tellRefused(s.believe(false), false)
-	for _, list := range report.Lists {
+	if b.refused[report.URL] > 0 {
+		return false // and it has been told
+	}
+	for i, list := range report.Lists {
+		if i == maxTold {
+			s.log.Info("more revocation lists fetched", zap.String("url", report.URL), zap.Int("lists", len(report.Lists)-maxTold))
+			break
+		}
 		s.log.Info("revocation list fetched", append([]zap.Field{zap.String("url", report.URL)}, listFields(list)...)...)
 	}
+	return true
 }
 
-// share replaces what was read by the lists in force of the same content, so that none
-// is held twice: Renew keeps the one that was there first.
+// share replaces what was read by the lists in force of the same content and source, so that
+// none is held twice: Renew keeps the one that was there first. Another source
+// stays one: whoever only repeats an honest list must not pass for where it comes from.
 func (b *belief) share() {
 	held := map[[32]byte]*trust.CRL{}
 	for _, list := range b.lists.All() {
@@ -197,7 +226,7 @@ func (b *belief) share() {
 	}
 	same := func(lists []*trust.CRL) {
 		for i, list := range lists {
-			if one := held[list.Digest]; one != nil {
+			if one := held[list.Digest]; one != nil && one.Source == list.Source {
 				lists[i] = one
 			}
 		}
@@ -211,13 +240,14 @@ func (b *belief) share() {
 // arrived notes which URLs have given a list that was not refused. It may have
 // been overtaken already by a newer one from another source.
 func (b *belief) arrived(refused []error) {
-	bad := map[string]int{} // by source
+	bad := map[string]int{}
 	for _, err := range refused {
 		var fault *trust.CRLError
 		if errors.As(err, &fault) {
 			bad[fault.Path]++
 		}
 	}
+	b.refused = bad
 	for url := range b.missing {
 		if lists := b.fetched[url]; len(lists) > 0 && bad[lists[0].Source] < len(lists) {
 			delete(b.missing, url)

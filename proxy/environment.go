@@ -86,6 +86,7 @@ func Environment(environ []string) (*Config, error) {
 		wrong = append(wrong, parseFaults(env.ParseWithOptions(config, env.Options{Environment: set}), set)...)
 	}
 	faults = append(faults, wrong...)
+	faults = append(faults, lonelyFaults(set, config)...)
 	faults = append(faults, config.validate()...)
 	if len(faults) > 0 {
 		slices.SortStableFunc(faults, func(a, b Fault) int { return strings.Compare(a.Variable, b.Variable) })

@@ -83,6 +83,9 @@ func (c *Config) hintsFile() string {
 	return c.CAHints
 }
 
+// fingerprintLimit is the size of the largest file that can be of use.
+func (c *Config) fingerprintLimit() int64 { return max(int64(c.CRLMaxBytes), 16<<20) }
+
 // fingerprint stands for the content of files. What cannot be read has one, too,
 // so that a file that comes back or becomes readable is a change.
 type fingerprint [sha256.Size]byte
@@ -90,19 +93,21 @@ type fingerprint [sha256.Size]byte
 // fingerprintOf reads all of the files. Neither times nor inodes are looked at:
 // Kubernetes swaps a symbolic link, others rename, others write in place, and
 // a file system's clock may be coarse.
-func fingerprintOf(paths []string) fingerprint {
+//
+// Of a file larger than limit, which would be refused anyway, only size and time count.
+func fingerprintOf(paths []string, limit int64) fingerprint {
 	h := sha256.New()
 	for _, path := range paths {
 		info, err := os.Stat(path)
 		if err != nil || !info.IsDir() {
-			addFile(h, path)
+			addFile(h, path, limit)
 			continue
 		}
 		entries, err := os.ReadDir(path)
 		fmt.Fprintf(h, "folder %q %v\n", path, err)
 		for _, entry := range entries {
 			if file := filepath.Join(path, entry.Name()); !strings.HasPrefix(entry.Name(), "..") {
-				addFile(h, file)
+				addFile(h, file, limit)
 			}
 		}
 	}
@@ -111,13 +116,17 @@ func fingerprintOf(paths []string) fingerprint {
 
 // addFile adds a file's name, permissions and content. The content's own hash
 // keeps what follows it apart.
-func addFile(h hash.Hash, path string) {
+func addFile(h hash.Hash, path string, limit int64) {
 	file, info, err := openRegular(path)
 	if err != nil {
 		fmt.Fprintf(h, "file %q %v\n", path, err)
 		return
 	}
 	defer file.Close()
+	if info.Size() > limit {
+		fmt.Fprintf(h, "large %q %v %d %v\n", path, info.Mode(), info.Size(), info.ModTime())
+		return
+	}
 	content := sha256.New()
 	_, err = io.Copy(content, file)
 	fmt.Fprintf(h, "file %q %v %v %x\n", path, info.Mode(), err, content.Sum(nil))

@@ -63,9 +63,9 @@ func TestAFingerprintShowsWhatMatters(t *testing.T) {
 				os.WriteFile(folder+"/a", []byte("content"), 0o600), os.WriteFile(folder+"/b", []byte("more"), 0o600),
 				os.WriteFile(folder+"/in/c", []byte("list"), 0o600)))
 			paths := []string{folder + "/a", folder + "/b", folder + "/in", folder + "/never"}
-			before := fingerprintOf(paths)
+			before := fingerprintOf(paths, 1<<20)
 			works(t, test.change(folder))
-			if got := fingerprintOf(paths) != before; got != test.shows {
+			if got := fingerprintOf(paths, 1<<20) != before; got != test.shows {
 				t.Errorf("shows: got %t, want %t", got, test.shows)
 			}
 		})
@@ -94,8 +94,8 @@ func TestAPipeAmongTheFilesHoldsNothingUp(t *testing.T) {
 	works(t, syscall.Mkfifo(pipe, 0o600))
 	done := make(chan fingerprint, 2)
 	go func() {
-		done <- fingerprintOf([]string{folder})
-		done <- fingerprintOf([]string{pipe})
+		done <- fingerprintOf([]string{folder}, 1<<20)
+		done <- fingerprintOf([]string{pipe}, 1<<20)
 	}()
 	defer func() {
 		if t.Failed() { // let the readers go
@@ -158,5 +158,22 @@ func TestURLsAndWordsAreNoFiles(t *testing.T) {
 	}
 	if got := fileSets[authorityFiles].files(config); !slices.Equal(got, []string{"/etc/mtls/ca/ca.crt"}) {
 		t.Errorf("CAs: got %q", got)
+	}
+}
+
+// What lies among the files by mistake, a core dump for instance, must not be read
+// at each look.
+func TestAFileThatIsTooLargeToBeOfUseIsNotRead(t *testing.T) {
+	folder := t.TempDir()
+	large := filepath.Join(folder, "core")
+	works(t, firstError(os.WriteFile(large, nil, 0o600), os.Truncate(large, 1<<40))) // reading it would take minutes
+	paths := []string{folder}
+	before := fingerprintOf(paths, 1<<20)
+	if fingerprintOf(paths, 1<<20) != before {
+		t.Errorf("the fingerprint is another though nothing changed")
+	}
+	works(t, os.Truncate(large, 1<<40-1))
+	if fingerprintOf(paths, 1<<20) == before {
+		t.Errorf("the fingerprint is the same though the size changed")
 	}
 }

@@ -2,7 +2,6 @@ package proxy
 
 import (
 	"context"
-	"crypto/x509"
 	"errors"
 	"sync"
 	"time"
@@ -31,20 +30,4 @@ func (m *Material) Gather(ctx context.Context, config *Config) (*trust.CRLs, err
 	var none *trust.CRLs
 	crls, refused := none.Renew(read, m.CAs, trust.Keep{Now: time.Now(), Grace: config.CRLGrace.Duration})
 	return crls, naming("MTLS_CRL", errors.Join(append(faults, refused...)...))
-}
-
-// Unlisted tells which CAs have no list although the policy demands one of each:
-// nobody below such a CA is let in.
-func (m *Material) Unlisted(config *Config, crls *trust.CRLs) []string {
-	if crls == nil || config.CRLPolicy != CRLStrict {
-		return nil
-	}
-	var lacks []string
-	for _, ca := range m.CAs {
-		below := &x509.Certificate{RawIssuer: ca.RawSubject}
-		if ca.IsCA && len(crls.For(below)) == 0 {
-			lacks = append(lacks, "MTLS_CRL: holds no list of the CA "+Subject(ca)+", so nobody below it is let in (MTLS_CRL_POLICY=strict); add its list, or set MTLS_CRL_POLICY to leaf or available")
-		}
-	}
-	return lacks
 }

@@ -14,6 +14,11 @@ import (
 // ErrNotStarted when Shutdown came first. Call it once, before Listen, so that a
 // probe of the port waits as well.
 func (s *Server) Start(ctx context.Context) error {
+	s.starting.Lock() // so that Shutdown waits for all of them or for none
+	if s.life.Err() != nil {
+		s.starting.Unlock()
+		return ErrNotStarted
+	}
 	s.keepers.Go(func() { s.poll(&reloader{server: s, seen: s.belief.seen}) })
 	s.keepers.Go(s.sweep)
 	if urls := s.config.CRLURLs(); len(urls) > 0 {
@@ -22,8 +27,10 @@ func (s *Server) Start(ctx context.Context) error {
 	for _, url := range s.config.CRLURLs() {
 		s.keepers.Go(func() { s.fetch(url).Run(s.life) })
 	}
+	s.starting.Unlock()
 	select {
 	case <-s.belief.complete:
+		s.watchUnlisted()
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()

@@ -56,7 +56,7 @@ func (row liveRow) run(t *testing.T) {
 		w.sweepAt(0)
 		return len(w.sweeper.doubted) == losers*(len(lastingKinds)+2)
 	})
-	w.sweepAt(lastSecond - 1)
+	w.sweepAt(lastSecond - jitter - 1)
 	if n := w.Count(BeliefLost); n != 0 {
 		t.Errorf("%d exchanges were cut before their second was over", n)
 	}

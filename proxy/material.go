@@ -37,7 +37,7 @@ func Load(config *Config) (*Material, error) {
 	m := &Material{}
 	var faults []error
 	for i, set := range fileSets {
-		m.seen[i] = fingerprintOf(set.files(config))
+		m.seen[i] = fingerprintOf(set.files(config), config.fingerprintLimit())
 		faults = append(faults, parts(set.load(m, config))...)
 	}
 	if len(faults) > 0 {

@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"context"
+	"crypto/x509"
 	"net"
 	"net/netip"
 	"time"
@@ -24,9 +25,12 @@ func (s *Server) newOCSP(report func(trust.OCSPReport)) *trust.OCSP {
 		MaxAge:       s.config.OCSPMaxAge.Duration,
 		AllowFailure: s.config.OCSPFail == OCSPAllow,
 		MinRSABits:   int(s.config.MinRSABits),
-		Refused:      s.config.isUpstream,
-		Changed:      s.store.Renew,
-		Report:       report,
+		Revoked: func(responder, issuer *x509.Certificate, now time.Time) bool {
+			return s.store.Current().RevokesResponder(responder, issuer, now)
+		},
+		Refused: s.config.isUpstream,
+		Changed: s.store.Renew,
+		Report:  report,
 	})
 }
 

@@ -11,10 +11,11 @@ import (
 // reloader looks at the files for changes and puts them in force. It is used by
 // one goroutine.
 type reloader struct {
-	server *Server
-	seen   [fileSetCount]fingerprint
-	failed [fileSetCount]fingerprint // seen with a fault, and to be read once more
-	told   [fileSetCount][]string    // warnings that need not be repeated
+	server   *Server
+	seen     [fileSetCount]fingerprint
+	restless [fileSetCount]int         // looks in a row in which the files were changing
+	failed   [fileSetCount]fingerprint // seen with a fault, and to be read once more
+	told     [fileSetCount][]string    // warnings that need not be repeated
 }
 
 // settle is how often files that change while they are read are read again at
@@ -35,10 +36,7 @@ func (r *reloader) look(everything bool) {
 			changed[i] = true
 		}
 	}
-	err := r.server.adopt(&fresh, changed)
-	if changed[authorityFiles] || changed[crlFiles] {
-		r.server.tellRefused(err, everything)
-	}
+	_ = r.server.adopt(&fresh, changed, func(refused error) { r.server.tellRefused(refused, everything) })
 	// Only now, since whoever waits for the log line goes by it.
 	for i, one := range all {
 		if one != nil {
@@ -62,17 +60,19 @@ func (one *reading) sound(i int) bool {
 // read loads one set if its files are not those that were seen last.
 func (r *reloader) read(i int, everything bool) *reading {
 	s, set := r.server, &fileSets[i]
-	paths := set.files(s.config)
+	paths, limit := set.files(s.config), s.config.fingerprintLimit()
+	var last *reading
 	for range settle {
-		before := fingerprintOf(paths)
+		before := fingerprintOf(paths, limit)
 		if before == r.seen[i] && !everything {
 			return nil
 		}
 		one := &reading{found: &Material{}}
 		one.err = set.load(one.found, s.config)
-		if fingerprintOf(paths) != before {
+		if last = one; fingerprintOf(paths, limit) != before {
 			continue // caught in the middle of a change
 		}
+		r.restless[i] = 0
 		if one.err != nil && r.failed[i] != before {
 			// It may have been another file for the moment of the reading, cut
 			// short by its writer, and the old one again by the time it
@@ -81,27 +81,38 @@ func (r *reloader) read(i int, everything bool) *reading {
 		} else {
 			r.seen[i] = before
 		}
-		if i == crlFiles {
-			s.belief.couldRead(set.name, one.err == nil)
-		}
 		return one
 	}
-	return nil
+	if r.restless[i]++; r.restless[i] < restlessLooks {
+		return nil
+	}
+	// Whole lists are good ones even if something beside them is being written.
+	return &reading{last.found, errors.Join(append(parts(last.err), errRestless)...)}
 }
+
+// restlessLooks is how many looks in a row may find files changing before that
+// is told.
+const restlessLooks = 2
+
+var errRestless = errors.New("something among the files keeps changing while they are read; write new versions under another name and rename them, and nothing else there")
 
 // tell counts and logs a reading: a fault that stands already only when asked,
 // a warning once.
 func (r *reloader) tell(i int, one *reading, everything bool) {
 	s, set := r.server, &fileSets[i]
 	if one.err != nil {
-		if s.troubles.begin(set.name, one.err) || everything {
+		if err := capped(one.err); s.troubles.begin(set.name, err) || everything {
 			s.events.count(ReloadFailed)
-			s.log.Error("reload failed, what was in force stays", zap.String("files", set.name), zap.Strings("faults", texts(one.err)))
+			message := "reload failed, what was in force stays"
+			if one.sound(i) {
+				message = "some files could not be reloaded, the others are in force"
+			}
+			s.log.Error(message, zap.String("files", set.name), zap.Strings("faults", texts(err)))
 		}
 		return
 	}
 	s.events.count(Reloaded)
-	s.mended(set.name)
+	s.mended("files", set.name)
 	if len(set.files(s.config)) > 0 {
 		fields := []zap.Field{zap.String("files", set.name)}
 		if i == crlFiles {
@@ -117,10 +128,10 @@ func (r *reloader) tell(i int, one *reading, everything bool) {
 	r.told[i] = one.found.Warnings
 }
 
-// mended tells that a trouble is over.
-func (s *Server) mended(name string) {
+// mended tells that a trouble is over; what says what kind of thing its name names.
+func (s *Server) mended(what, name string) {
 	if since, was := s.troubles.end(name); was {
-		s.log.Info("mended", zap.String("files", name), zap.Duration("after", time.Since(since).Round(time.Second)))
+		s.log.Info("mended", zap.String(what, name), zap.Duration("after", time.Since(since).Round(time.Second)))
 	}
 }
 
@@ -150,6 +161,7 @@ func (s *Server) poll(r *reloader) {
 		now := s.wall(time.Now())
 		s.tickets.apply(s.tls.Load(), now) // turns the keys when it is time
 		s.watchEnds(now)
+		s.watchUnlisted()
 	}
 }
 

@@ -181,8 +181,9 @@ func wantSoundLoad(t *testing.T, s *sidecar, clients []*loadClient) {
 	if got := s.Count(Reloaded); got < loadReloads {
 		t.Errorf("counted %d reloads, want %d at least", got, loadReloads)
 	}
-	if got := s.store.Current().Generation(); got < loadReloads {
-		t.Errorf("belief has changed %d times, want %d at least", got, loadReloads)
+	// The CAs of two epochs in three are not those of the one before, and lists change with others.
+	if got := s.store.Generation(); got < loadReloads*2/3 {
+		t.Errorf("belief has changed %d times, want %d at least", got, loadReloads*2/3)
 	}
 	for _, c := range clients {
 		changes := c.told(4) != c.told(0) || c.told(1) != c.told(0)

@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"errors"
+	"maps"
 	"net/url"
 	"slices"
 	"strings"
@@ -78,14 +79,26 @@ func (c *Config) revocationFaults() []Fault {
 	if c.VerifyClient == VerifyOff && c.OCSP != OCSPOff {
 		add("MTLS_OCSP", string(c.OCSP), "has no meaning with MTLS_VERIFY_CLIENT=off, which asks for no certificate; remove one of the two")
 	}
-	if c.OCSP == OCSPOff && c.OCSPResponder != "" {
-		add("MTLS_OCSP_RESPONDER", string(c.OCSPResponder), "is asked by nobody while MTLS_OCSP=off; set MTLS_OCSP to leaf or on, or remove it")
-	}
 	if d := c.CRLRefresh.Duration; d > 0 && d < time.Second {
 		add("MTLS_CRL_REFRESH", d.String(), "must be 1s or longer, such as 5m: each interval is a request to the CA")
 	}
-	if c.CRLMaxBytes < minCRLBytes || c.CRLMaxBytes > 1<<30 {
+	if len(c.CRL) > 0 && (c.CRLMaxBytes < minCRLBytes || c.CRLMaxBytes > 1<<30) {
 		add("MTLS_CRL_MAX_BYTES", c.CRLMaxBytes.String(), "must be from 1KiB to 1GiB")
+	}
+	return faults
+}
+
+// lonelyFaults finds what is set and has no effect since what it belongs to is not:
+// who sets MTLS_CRL_POLICY=strict alone believes that lists are looked at.
+func lonelyFaults(set map[string]string, c *Config) []Fault {
+	var faults []Fault
+	for _, name := range slices.Sorted(maps.Keys(set)) {
+		switch {
+		case strings.HasPrefix(name, "MTLS_CRL_") && len(c.CRL) == 0 && set["MTLS_CRL"] == "":
+			faults = append(faults, Fault{name, set[name], "has no effect without MTLS_CRL; name the lists there, or remove it"})
+		case strings.HasPrefix(name, "MTLS_OCSP_") && c.OCSP == OCSPOff:
+			faults = append(faults, Fault{name, redactURLs(set[name]), "has no effect while MTLS_OCSP=off; set MTLS_OCSP to leaf or on, or remove it"})
+		}
 	}
 	return faults
 }

@@ -43,6 +43,7 @@ type Server struct {
 	ocsp     *trust.OCSP // nil: MTLS_OCSP=off
 	sweeper  sweeper
 	keepers  sync.WaitGroup     // see Start
+	starting sync.Mutex         // held while they are begun
 	asked    chan chan struct{} // reloads asked for
 }
 
@@ -144,7 +145,9 @@ func (s *Server) Shutdown(ctx context.Context) int {
 	case <-s.conns.empty:
 	case <-ctx.Done():
 	}
+	s.starting.Lock() // a Start that comes later begins nothing
 	s.end()
+	s.starting.Unlock()
 	tunnels := s.tunnels.Load()
 	cut := s.conns.cut()
 	if cut > 0 {

@@ -19,8 +19,10 @@ import (
 const (
 	// sweepEvery is how late, at most, the sweeper notices.
 	sweepEvery = 250 * time.Millisecond
-	// lastSecond is what an exchange is given to end by itself.
+	// lastSecond is what an exchange is given to end by itself, and jitter what a tick
+	// may come too early.
 	lastSecond = time.Second
+	jitter     = 20 * time.Millisecond
 )
 
 // peer is who presented which certificates on a connection.
@@ -82,6 +84,9 @@ func (s *Server) sweepOnce(now time.Time) {
 	for _, c := range s.conns.identified() {
 		if until := c.until.Load(); until > wall.UnixNano() {
 			w.until(until) // it may begin an exchange by the verdict that it has
+		} else if until > wall.Add(-time.Minute).UnixNano() && !c.told.Load() {
+			// It may be about to, having looked at the clock before the verdict's end.
+			w.until(wall.Add(lastSecond).UnixNano())
 		}
 		if c.told.Load() {
 			s.look(c, now, doubted)
@@ -98,17 +103,22 @@ func (s *Server) look(c *conn, now time.Time, doubted map[*conn]time.Time) {
 	if !known {
 		since = now
 	}
+	before := c.until.Load()
 	verdict := s.standing(who.id, who.chain, w.wall)
 	verdict, answered := s.recall(verdict, w.wall)
 	switch {
+	case !answered && !known && c.until.Load() > w.wall.UnixNano():
+		w.until(c.until.Load()) // the answer that it was admitted by was forgotten, and counts
 	case !answered:
 		if known {
 			doubted[c] = since // believed again only for a reason
 		}
 		s.askFor(who.id, verdict)
 	case s.admit(verdict).page == nil && (verdict.Status == trust.Success || !c.vouched.Load()):
-		w.until(untilNano(verdict))
-	case now.Sub(since) < lastSecond:
+		until := untilNano(verdict)
+		w.until(until)
+		c.until.CompareAndSwap(before, until)
+	case now.Sub(since) < lastSecond-jitter:
 		doubted[c] = since
 	default:
 		s.cutUnbelieved(c, verdict)

@@ -75,6 +75,9 @@ func (r *report) found(config *proxy.Config, material *proxy.Material, now time.
 
 // revocation tells what is demanded of lists, and whether CAs are asked.
 func (r *report) revocation(config *proxy.Config) {
+	if len(config.CRL) == 0 && config.OCSP == proxy.OCSPOff && config.VerifyClient != proxy.VerifyOff {
+		r.item("revoked?", "nobody is asked: neither MTLS_CRL nor MTLS_OCSP is set")
+	}
 	if len(config.CRL) > 0 {
 		r.item("", fmt.Sprintf("policy %s, grace %s, URLs asked every %s", config.CRLPolicy, config.CRLGrace, config.CRLRefresh))
 	}

@@ -99,7 +99,7 @@ func TestCheckFailsWhereServeWouldWaitOrRefuse(t *testing.T) {
 	}
 }
 
-// TestCheckNamesCAsWithoutAList: under the strict policy nobody below them gets in.
+// TestCheckNamesCAsWithoutAList: unless the policy is available, nobody whom they have certified gets in.
 func TestCheckNamesCAsWithoutAList(t *testing.T) {
 	b := newBureau(t)
 	other, err := pki.NewRoot(pki.Options{Subject: pkix.Name{CommonName: "Forgotten\x1b[2J CA"}})
@@ -108,12 +108,12 @@ func TestCheckNamesCAsWithoutAList(t *testing.T) {
 	}
 	b.write("ca.crt", pki.CertPEM(b.ca.Cert, other.Cert))
 	s := b.checkable(settings{"MTLS_CRL": b.list("ca.crl", 1)})
-	for policy, warned := range map[string]bool{"strict": true, "leaf": false, "available": false} {
+	for policy, warned := range map[string]bool{"strict": true, "leaf": true, "available": false} {
 		got := runCommand(t, s.with(settings{"MTLS_CRL_POLICY": policy}), "check")
 		if got.code != 0 || strings.Contains(got.stdout, "warning") != warned || strings.Contains(got.stdout, "list of the CA CN=Bureau CA") {
 			t.Errorf("%s: got %d\n%s", policy, got.code, got.stdout)
 		}
-		if folded := strings.Join(strings.Fields(got.stdout), " "); warned && !strings.Contains(folded, `no list of the CA CN=Forgotten\1B[2J CA, so nobody below it is let in (MTLS_CRL_POLICY=strict)`) {
+		if folded := strings.Join(strings.Fields(got.stdout), " "); warned && (!strings.Contains(folded, `no list of the CA CN=Forgotten\1B[2J CA, so no`) || !strings.Contains(folded, "is let in (MTLS_CRL_POLICY="+policy+")")) {
 			t.Errorf("%s: got\n%s", policy, got.stdout)
 		}
 	}
@@ -150,13 +150,14 @@ func TestCheckShowsHowCAsAreAsked(t *testing.T) {
 		s    settings
 		want []string
 	}{
-		{settings{}, nil},
+		{settings{}, []string{"revoked?  nobody is asked: neither MTLS_CRL nor MTLS_OCSP is set\n"}},
+		{settings{"MTLS_VERIFY_CLIENT": "off"}, nil},
 		{settings{"MTLS_OCSP": "leaf"}, []string{"OCSP      leaf, responder: the one that each certificate names\n", "without an answer within 3s: reject; an answer counts for 10m0s at most\n"}},
 		{settings{"MTLS_OCSP": "on", "MTLS_OCSP_RESPONDER": "http://ocsp.example/", "MTLS_OCSP_FAIL": "allow", "MTLS_OCSP_TIMEOUT": "1s", "MTLS_OCSP_MAX_AGE": "1h"},
 			[]string{"OCSP      on, responder: http://ocsp.example/\n", "without an answer within 1s: allow; an answer counts for 1h0m0s at most\n"}},
 	} {
 		got := runCommand(t, b.checkable(c.s), "check")
-		if got.code != 0 || c.want == nil && strings.Contains(got.stdout, "OCSP") {
+		if got.code != 0 || c.want == nil && strings.Contains(got.stdout, "OCSP") || len(c.want) == 2 && strings.Contains(got.stdout, "nobody is asked") {
 			t.Errorf("%v: got %d\n%s%s", c.s, got.code, got.stdout, got.stderr)
 		}
 		for _, want := range c.want {

@@ -61,7 +61,9 @@ func run(args []string, stdout io.Writer) error {
 	if len(args) > 0 {
 		command, args = args[0], args[1:]
 	}
-	if len(args) > 0 && command != "demo" && command != "inspect" {
+	if command == "inspect" && len(args) == 1 && (args[0] == "-h" || args[0] == "--help") {
+		command = "help"
+	} else if len(args) > 0 && command != "demo" && command != "inspect" {
 		return usageError(fmt.Sprintf("%s takes no argument, and got %q", command, args[0]))
 	}
 	switch command {

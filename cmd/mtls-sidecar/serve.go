@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"net"
 	"os"
 	"os/signal"
 	"syscall"
@@ -15,10 +16,13 @@ import (
 // serve runs the sidecar until SIGTERM or SIGINT, then lets requests in flight
 // finish. A second signal cuts them. SIGHUP reads the files again.
 func serve(environ []string) error {
-	// First of all, so that a signal during the start is not lost.
-	signals := make(chan os.Signal, 4)
-	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
-	defer signal.Stop(signals)
+	// First of all, so that a signal during the start is not lost. SIGHUPs that come
+	// together are one, and none keeps a signal to stop waiting.
+	ends, hangups := make(chan os.Signal, 2), make(chan os.Signal, 1)
+	signal.Notify(ends, syscall.SIGTERM, syscall.SIGINT)
+	signal.Notify(hangups, syscall.SIGHUP)
+	defer signal.Stop(ends)
+	defer signal.Stop(hangups)
 
 	config, err := proxy.Environment(environ)
 	if err != nil {
@@ -28,43 +32,86 @@ func serve(environ []string) error {
 	if err != nil {
 		return err
 	}
-	server, err := prepare(config, log)
-	if err != nil {
+	server, err := prepareUnless(ends, config, log)
+	if server == nil {
 		return err
 	}
-	stopped := stop{signals: signals, reload: server.Reload}
-	ctx, cancel := context.WithCancel(context.Background())
-	defer cancel()
-	starting := make(chan error, 1)
-	go func() { starting <- server.Start(ctx) }()
-	if got, err := stopped.wait(starting); got != nil || err != nil {
+	done := make(chan struct{})
+	defer close(done)
+	go reloadOn(hangups, server, done)
+
+	listener, err := listenUnless(ends, server)
+	if listener == nil {
+		ended, cancel := context.WithCancel(context.Background())
 		cancel()
-		server.Shutdown(ctx)
-		return err
-	}
-	listener, err := server.Listen()
-	if err != nil {
-		cancel()
-		server.Shutdown(ctx)
+		server.Shutdown(ended)
 		return err
 	}
 	failed := make(chan error, 1)
 	go func() { failed <- server.Serve(listener) }()
-	got, err := stopped.wait(failed)
-	if got == nil {
+	select {
+	case err := <-failed:
 		return err
+	case got := <-ends:
+		log.Info("stopping", zap.String("signal", got.String()), zap.String("drain_timeout", config.DrainTimeout.String()))
 	}
-	log.Info("stopping", zap.String("signal", got.String()), zap.String("drain_timeout", config.DrainTimeout.String()))
-	drain, cancelDrain := context.WithTimeout(context.Background(), config.DrainTimeout.Duration)
-	defer cancelDrain()
+	drain, cancel := context.WithTimeout(context.Background(), config.DrainTimeout.Duration)
+	defer cancel()
 	go func() {
-		if again, _ := stopped.wait(nil); again != nil {
-			cancelDrain()
-		}
+		<-ends
+		cancel()
 	}()
 	cut := server.Shutdown(drain)
 	log.Info("stopped", zap.Int("connections_cut", cut))
 	return <-failed
+}
+
+// prepareUnless reads all files, which may take its time. No server and no error: a
+// signal to stop came first.
+func prepareUnless(ends <-chan os.Signal, config *proxy.Config, log *zap.Logger) (server *proxy.Server, err error) {
+	prepared := make(chan struct{})
+	var made *proxy.Server
+	var fault error
+	go func() {
+		defer close(prepared)
+		made, fault = prepare(config, log)
+	}()
+	select {
+	case <-prepared:
+		return made, fault
+	case <-ends:
+		return nil, nil
+	}
+}
+
+// listenUnless starts the server and binds its address. No listener and no error: a
+// signal to stop came first.
+func listenUnless(ends <-chan os.Signal, server *proxy.Server) (net.Listener, error) {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	starting := make(chan error, 1)
+	go func() { starting <- server.Start(ctx) }()
+	select {
+	case err := <-starting:
+		if err != nil {
+			return nil, err
+		}
+		return server.Listen()
+	case <-ends:
+		return nil, nil
+	}
+}
+
+// reloadOn reloads for each SIGHUP. What goes wrong is in the log.
+func reloadOn(hangups <-chan os.Signal, server *proxy.Server, done <-chan struct{}) {
+	for {
+		select {
+		case <-hangups:
+			_ = server.Reload()
+		case <-done:
+			return
+		}
+	}
 }
 
 // prepare reads all files and makes the server.
@@ -86,25 +133,4 @@ func prepare(config *proxy.Config, log *zap.Logger) (*proxy.Server, error) {
 		return nil, fmt.Errorf("%w:\n%w", errFiles, err)
 	}
 	return server, nil
-}
-
-// stop waits for what ends the program. SIGHUP does not: it reloads.
-type stop struct {
-	signals <-chan os.Signal
-	reload  func() error
-}
-
-// wait returns what comes first, an end or a signal to stop.
-func (s stop) wait(end <-chan error) (os.Signal, error) {
-	for {
-		select {
-		case err := <-end:
-			return nil, err
-		case got := <-s.signals:
-			if got != syscall.SIGHUP {
-				return got, nil
-			}
-			_ = s.reload() // what goes wrong is in the log
-		}
-	}
 }
