@@ -4,6 +4,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -107,11 +108,11 @@ func (s *Server) believe(otherCAs bool) error {
 	var refused []error
 	if len(s.config.CRL) > 0 {
 		read := append([]*trust.CRL(nil), b.material.CRLs...)
-		for _, lists := range b.fetched {
-			read = append(read, lists...)
+		for _, url := range slices.Sorted(maps.Keys(b.fetched)) {
+			read = append(read, b.fetched[url]...)
 		}
 		b.lists, refused = b.lists.Renew(read, b.material.CAs, trust.Keep{
-			Now: s.wall(time.Now()), Grace: s.config.CRLGrace.Duration})
+			Now: s.wall(time.Now()), Grace: s.config.CRLGrace.Duration, Unread: b.material.Unread})
 	}
 	b.share()
 	if otherCAs || b.lists != before {
@@ -243,7 +244,7 @@ func (b *belief) arrived(refused []error) {
 	bad := map[string]int{}
 	for _, err := range refused {
 		var fault *trust.CRLError
-		if errors.As(err, &fault) {
+		if errors.As(err, &fault) && !fault.Kept {
 			bad[fault.Path]++
 		}
 	}

@@ -46,7 +46,7 @@ var fileSets = [fileSetCount]fileSet{
 		name:  "revocation lists",
 		files: (*Config).CRLFiles,
 		load:  (*Material).loadCRLs,
-		take:  func(to, from *Material) { to.CRLs = from.CRLs },
+		take:  func(to, from *Material) { to.CRLs, to.Unread = from.CRLs, from.Unread },
 	},
 	ticketFiles: {
 		name:  "ticket keys",

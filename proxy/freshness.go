@@ -1,9 +1,11 @@
 package proxy
 
 import (
+	"bytes"
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -16,18 +18,10 @@ import (
 // the files are as they were, so nobody else would, and with MTLS_CRL_POLICY=strict it
 // refuses every client of that CA. It looks at now, every MTLS_RELOAD_INTERVAL.
 func (s *Server) watchEnds(now time.Time) {
-	last := map[string]*trust.CRL{} // by issuer: the one that ends last
-	for _, list := range s.belief.inForce() {
-		if was := last[string(list.RawIssuer)]; was == nil || list.NextUpdate.After(was.NextUpdate) {
-			last[string(list.RawIssuer)] = list
-		}
-	}
-	for _, list := range last {
-		name := "revocation list of " + shortened(dn(list.RawIssuer), maxLoggedName)
-		if now.Before(list.NextUpdate) {
-			s.mended("files", name)
-			continue
-		}
+	stand := map[string]bool{}
+	for _, list := range s.ended(now) {
+		name := fmt.Sprintf("%s%s (%s)", endedList, shortened(dn(list.RawIssuer), maxLoggedName), list.Source)
+		stand[name] = true
 		err := fmt.Errorf("%s: its list has ended at %s (nextUpdate); have the CA publish a new one and deliver it",
 			list.Source, list.NextUpdate.UTC().Format(time.RFC3339))
 		if s.troubles.begin(name, err) {
@@ -36,6 +30,30 @@ func (s *Server) watchEnds(now time.Time) {
 			s.log.Warn("a revocation list has ended, and there is no newer one", fields...)
 		}
 	}
+	for _, trouble := range s.Troubles() {
+		if strings.HasPrefix(trouble.Name, endedList) && !stand[trouble.Name] {
+			s.mended("files", trouble.Name)
+		}
+	}
+}
+
+// endedList begins the names of such troubles.
+const endedList = "revocation list of "
+
+// ended are the lists that have, of CAs that are trusted or whose lists there still are.
+func (s *Server) ended(now time.Time) []*trust.CRL {
+	b := &s.belief
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	sources := slices.Clone(b.material.CRLs)
+	for _, lists := range b.fetched {
+		sources = append(sources, lists...)
+	}
+	ended := slices.DeleteFunc(b.lists.Ended(now), func(list *trust.CRL) bool {
+		return !slices.ContainsFunc(b.material.CAs, func(ca *x509.Certificate) bool { return bytes.Equal(ca.RawSubject, list.RawIssuer) }) &&
+			!slices.ContainsFunc(sources, func(read *trust.CRL) bool { return read.Digest == list.Digest })
+	})
+	return ended[:min(len(ended), maxTold)]
 }
 
 // Unlisted tells which client CAs have no list although the policy demands one:

@@ -1,6 +1,8 @@
 package proxy
 
 import (
+	"net/http"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -52,5 +54,52 @@ func TestAListThatEndsInForceIsTold(t *testing.T) {
 	s.watchEnds(now)
 	if got := s.Troubles(); len(got) != 0 {
 		t.Errorf("with a newer list there are still troubles: %v", got)
+	}
+}
+
+// Neither its certificate nor its list is there any more: nobody misses it.
+func TestTheListOfACAThatIsRetiredIsNoTroubleWhenItEnds(t *testing.T) {
+	p := newReloadPKI(t)
+	folder := folderFor(t)
+	ca, lists := filepath.Join(folder, "ca.crt"), filepath.Join(folder, "lists")
+	put(t, ca, pki.CertPEM(p.cas[0].Cert, p.cas[1].Cert))
+	works(t, os.Mkdir(lists, 0o700))
+	put(t, filepath.Join(lists, "first.crl"), p.list(p.cas[0], 1))
+	put(t, filepath.Join(lists, "second.crl"), p.list(p.cas[1], 1))
+	s := newSidecar(t, startTeller(t).url, "MTLS_CLIENT_CA_FILE="+ca, "MTLS_CRL="+lists, "MTLS_RELOAD_INTERVAL=1h")
+	s.start(t)
+	after := s.belief.inForce()[0].NextUpdate.Add(time.Minute)
+	s.watchEnds(after)
+	if got := s.Troubles(); len(got) != 2 {
+		t.Errorf("both have ended: got %v", got)
+	}
+	put(t, ca, pki.CertPEM(p.cas[0].Cert))
+	works(t, os.Remove(filepath.Join(lists, "second.crl")))
+	if err := s.Reload(); err != nil {
+		t.Fatal(err)
+	}
+	s.watchEnds(after)
+	if got := s.Troubles(); len(got) != 1 || !strings.Contains(got[0].Fault, "first.crl") {
+		t.Errorf("the second is retired: got %v, want the first CA's trouble alone", got)
+	}
+}
+
+// Two mirrors of one list that nobody can use are two sources that gave none.
+func TestTheStartWaitsWhereTwoURLsGiveTheSameRefusedList(t *testing.T) {
+	t.Parallel()
+	p := newReloadPKI(t)
+	forged := p.forged(p.cas[0], 9)
+	one, two := startListServer(t, http.StatusOK, forged), startListServer(t, http.StatusOK, forged)
+	s := urlWorld(t, p, one.URL+","+two.URL)
+	defer s.shutsDown(t)
+	started := s.starting(t.Context())
+	one.isAskedAgain(t, 2)
+	two.isAskedAgain(t, 2)
+	stillWaits(t, "forged", started)
+	good := p.list(p.cas[0], 1)
+	one.answers(http.StatusOK, good)
+	two.answers(http.StatusOK, good)
+	if err := await(t, "the start", started); err != nil {
+		t.Errorf("Start: %v", err)
 	}
 }

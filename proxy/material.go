@@ -21,6 +21,7 @@ type Material struct {
 	CAs          []*x509.Certificate // the clients' authorities, in file order
 	Hints        [][]byte            // DER subjects offered to clients
 	CRLs         []*trust.CRL        // of the files of MTLS_CRL
+	Unread       []string            // those of MTLS_CRL that could not be read, where others could
 	TicketKeys   [][]byte            // material of MTLS_TICKET_KEY_FILES
 	Warnings     []string            // what works but should not stay as it is
 
@@ -73,6 +74,12 @@ func (m *Material) loadCRLs(config *Config) error {
 	}
 	lists, warnings, err := trust.ReadCRLs(files, int64(config.CRLMaxBytes))
 	m.CRLs = lists
+	for _, fault := range parts(err) {
+		var unread *trust.CRLError
+		if errors.As(fault, &unread) {
+			m.Unread = append(m.Unread, unread.Path)
+		}
+	}
 	m.warnOf("MTLS_CRL", warnings)
 	return naming("MTLS_CRL", err)
 }

@@ -42,6 +42,8 @@ type CRLError struct {
 	Fault  string // what is wrong
 	Remedy string // what to do about it
 	Err    error  // the cause, where there is one
+	// Kept says that the list is in force, or waits, all the same.
+	Kept bool
 }
 
 func (e *CRLError) Error() string {

@@ -54,8 +54,8 @@ func (a *aboutOne) signed(list *CRL) bool {
 func (a *aboutOne) key() keyHash { return sha256.Sum256(a.issuer.RawSubjectPublicKeyInfo) }
 
 // choose picks the lists whose signature is checked when need be. Where there are too
-// many, each source has its turn, so that one that is full of forgeries leaves
-// the others theirs.
+// many, those that a source has now, those that have begun and those of the certificate's
+// own point of distribution go first, and each source has its turn, so that one that is full of forgeries leaves the others theirs.
 func (a *aboutOne) choose() {
 	a.chosen = true
 	crls := a.snapshot.policy.CRLs
@@ -64,8 +64,35 @@ func (a *aboutOne) choose() {
 			a.worth = append(a.worth, list)
 		}
 	}
-	if len(a.worth) > maxChecks {
-		slices.SortStableFunc(a.worth, func(x, y *CRL) int { return crls.turns[x] - crls.turns[y] })
-		a.worth = a.worth[:maxChecks]
+	if len(a.worth) <= maxChecks {
+		return
 	}
+	rank := func(list *CRL) (n int) {
+		if crls.vanished[list] {
+			n += 4
+		}
+		if !list.begun(a.path.now) {
+			n += 2
+		}
+		if list.scope.point == nil || !a.meant(list) {
+			n++
+		}
+		return n
+	}
+	slices.SortStableFunc(a.worth, func(x, y *CRL) int { return rank(x) - rank(y) })
+	taken, turns := make(map[string]int), make(map[*CRL]int)
+	for _, list := range a.worth {
+		from := crls.sources[list]
+		if from == nil {
+			from = []string{list.Source}
+		}
+		turn := taken[from[0]]
+		for _, source := range from {
+			turn = min(turn, taken[source])
+			taken[source]++
+		}
+		turns[list] = turn
+	}
+	slices.SortStableFunc(a.worth, func(x, y *CRL) int { return turns[x] - turns[y] })
+	a.worth = a.worth[:maxChecks]
 }

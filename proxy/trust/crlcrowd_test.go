@@ -80,11 +80,11 @@ func TestListsOfInventedCAsDoNotPileUp(t *testing.T) {
 	w := newWorld(t)
 	var crls *CRLs
 	const each = 20
-	for n := range 12 {
+	for n := range 3 * maxVanished / each {
 		var read []*CRL
 		for m := range each {
 			name := append([]byte(nil), w.stranger.Cert.RawSubject...)
-			name[len(name)-2], name[len(name)-1] = byte('A'+n), byte('A'+m)
+			name[len(name)-2], name[len(name)-1] = byte('0'+n), byte('A'+m)
 			read = append(read, w.crl(crlSpec{by: w.stranger, name: name, next: 1000 * hour}).from(fmt.Sprint("http://", n%2)))
 		}
 		var faults []error
@@ -109,14 +109,14 @@ func TestProvedListsOfPointsThatVanishDoNotPileUp(t *testing.T) {
 	crls := w.inForce(certs(w.root), w.good1(), w.crl(crlSpec{by: w.inter}).from("/good.crl"))
 	w.ask(crls, CRLStrict, w.leaf(w.inter, pki.Options{}), w.inter)
 	var faults []error
-	for n := range maxAbandoned + 10 {
+	for n := range maxVanished + 10 {
 		list := w.crl(crlSpec{by: w.inter, scope: fullName(uri(fmt.Sprint("http://x/", n)))}).from("http://x")
 		var told []error
 		crls, told = crls.Renew([]*CRL{list}, certs(w.root), w.keeping())
 		faults = append(faults, told...)
 		list.signedBy(newCertificate(w.inter.Cert)) // as a client of that point has it proved
 	}
-	if got := len(crls.All()); got > maxAbandoned+3 {
+	if got := len(crls.All()); got > maxVanished+3 {
 		t.Errorf("%d lists are kept", got)
 	}
 	if len(faults) == 0 || !strings.Contains(faults[0].Error(), "is no longer there") {
@@ -171,5 +171,53 @@ func TestSeveralSourcesOfForgedListsLeaveAnotherItsTurn(t *testing.T) {
 		if v := w.ask(crls, p, good, w.inter); v.Status != Success {
 			t.Errorf("%v: the good client is %q", p, v.Text())
 		}
+	}
+}
+
+// Forgeries that claim to be about everybody come first by their dates.
+func TestForgeriesLeaveThePartitionedListsOfAnotherSourceTheirTurn(t *testing.T) {
+	w := newWorld(t)
+	point := func(n int) []byte { return fullName(uri(fmt.Sprint("http://x/", n))) }
+	leaf := w.leaf(w.inter, pki.Options{ExtraExtensions: points(point(11))})
+	var read []*CRL
+	for n := range 12 {
+		spec := crlSpec{by: w.inter, scope: point(n), this: -minute, number: int64(n + 1)}
+		if n == 11 {
+			spec.this, spec.revokes = -30*minute, certs(leaf)
+		}
+		read = append(read, w.crl(spec).from("/partitions.pem"))
+	}
+	stranger := w.ca(pki.Options{Subject: w.inter.Cert.Subject})
+	for n := range maxChecks {
+		read = append(read, w.crl(crlSpec{by: stranger, keyID: w.inter.Cert.SubjectKeyId, this: -minute, number: int64(100 + n)}).from("http://other/"))
+	}
+	crls, _ := (*CRLs)(nil).Renew(read, certs(w.root), w.keeping())
+	if v := w.ask(crls, CRLAvailable, leaf, w.inter); v.Reason != Revoked {
+		t.Errorf("the client that its point's list revokes is %q", v.Text())
+	}
+}
+
+// A bundle of many CAs that is damaged for once still revokes whom it revoked.
+func TestTheListsOfAFileThatCannotBeReadStay(t *testing.T) {
+	w := newWorld(t)
+	var read []*CRL
+	for n := range 3 * maxVanished / 2 {
+		name := append([]byte(nil), w.stranger.Cert.RawSubject...)
+		name[len(name)-2], name[len(name)-1] = byte('0'+n/64), byte('0'+n%64)
+		read = append(read, w.crl(crlSpec{by: w.stranger, name: name}).from("/crl/issuing.pem"))
+	}
+	crls, faults := (*CRLs)(nil).Renew(read, certs(w.root), w.keeping())
+	wantFaults(t, faults)
+	for _, unread := range []string{"/crl/issuing.pem", "/crl"} {
+		keep := w.keeping()
+		keep.Unread = []string{unread}
+		left, faults := crls.Renew(nil, certs(w.root), keep)
+		wantFaults(t, faults)
+		if got := len(left.All()); got != len(read) {
+			t.Errorf("%s cannot be read: %d of its %d lists stay", unread, got, len(read))
+		}
+	}
+	if left, _ := crls.Renew(nil, certs(w.root), w.keeping()); len(left.All()) != maxVanished {
+		t.Errorf("of a file that is gone %d lists stay, want %d", len(left.All()), maxVanished)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -12,6 +13,9 @@ import (
 type Keep struct {
 	Now   time.Time
 	Grace time.Duration // how long past NextUpdate a list counts (MTLS_CRL_GRACE)
+	// Unread are the files and folders that could not be read: nobody knows which
+	// lists they have now, so that those that they had stay.
+	Unread []string
 }
 
 // Renew returns the lists in force after a reading of all sources, and what was wrong
@@ -26,7 +30,7 @@ type Keep struct {
 // The lists of CAs that only clients send cannot be checked here, and wait until a client proves
 // them, as do lists dated in the future. Of each source the newest that have
 // begun have room (maxWaiting), so that no source crowds out another's. When no source has
-// them any longer a few stay until they end (maxVanished), or until one of
+// them any longer they stay until they end, as far as there is room (maxVanished), or until one of
 // their kind that a source has is proved.
 func (c *CRLs) Renew(read []*CRL, cas []*x509.Certificate, keep Keep) (*CRLs, []error) {
 	r := newRenewal(cas, keep)
@@ -38,7 +42,7 @@ func (c *CRLs) Renew(read []*CRL, cas []*x509.Certificate, keep Keep) (*CRLs, []
 		r.join(h)
 	}
 	renewed := r.settle()
-	if c != nil && slices.Equal(old, renewed.All()) && maps.Equal(c.turns, renewed.turns) {
+	if c != nil && slices.Equal(old, renewed.All()) && maps.EqualFunc(c.sources, renewed.sources, slices.Equal) && maps.Equal(c.vanished, renewed.vanished) {
 		return c, r.faults
 	}
 	return renewed, r.faults
@@ -76,6 +80,13 @@ type held struct {
 }
 
 func (h *held) read() bool { return len(h.sources) > 0 }
+
+// unread reports whether the list comes from what could not be read this time.
+func (k Keep) unread(h *held) bool {
+	return slices.ContainsFunc(k.Unread, func(path string) bool {
+		return h.Source == path || strings.HasPrefix(h.Source, strings.TrimSuffix(path, "/")+"/")
+	})
+}
 
 func (h *held) proved() bool { return h.signer != keyHash{} }
 
@@ -189,8 +200,16 @@ func (r *renewal) tellOlder(h, newer *held) {
 		"the newer one stays in force; have the CA's latest list delivered")
 }
 
+// refuse tells, for each source, of a list that does not come into force.
 func (r *renewal) refuse(h *held, fault, remedy string) {
-	r.faults = append(r.faults, &CRLError{Path: h.Source, Fault: fault, Remedy: remedy})
+	for _, source := range h.from() {
+		r.faults = append(r.faults, &CRLError{Path: source, Fault: fault, Remedy: remedy})
+	}
+}
+
+// doubt tells of one that is in force, or waits, all the same.
+func (r *renewal) doubt(h *held, fault, remedy string) {
+	r.faults = append(r.faults, &CRLError{Path: h.Source, Fault: fault, Remedy: remedy, Kept: true})
 }
 
 // superseding returns the newest list in force, of the same signer, that supersedes h

@@ -22,9 +22,12 @@ import (
 // to have signed a few are looked at for each certificate (maxChecks).
 type CRLs struct {
 	byIssuer map[string][]*CRL // by canonical name, newest first
-	// turns says which lists of an issuer come first when Verify cannot check the
-	// signatures of all: how many of the same source go before. None: zero.
-	turns map[*CRL]int
+	// sources are those that had a list when it was last read, where that is not its
+	// Source alone: Verify cannot check the signatures of all lists, and gives each
+	// source its turn.
+	sources map[*CRL][]string
+	// vanished are those that no source has now: they come last.
+	vanished map[*CRL]bool
 }
 
 // All returns the lists in a stable order: by issuer, and of each the newest first.
@@ -37,6 +40,26 @@ func (c *CRLs) All() []*CRL {
 		all = append(all, c.byIssuer[issuer]...)
 	}
 	return all
+}
+
+// Ended returns of each CA, as far as it is known to have signed lists, the one that
+// ended last when all of them have: nothing current is left.
+func (c *CRLs) Ended(now time.Time) []*CRL {
+	type ca struct {
+		issuer string
+		key    keyHash
+	}
+	last := map[ca]*CRL{}
+	all := c.All()
+	for _, list := range all {
+		by := ca{list.issuer, list.signer()}
+		if was := last[by]; list.verified() && (was == nil || list.NextUpdate.After(was.NextUpdate)) {
+			last[by] = list
+		}
+	}
+	return slices.DeleteFunc(all, func(list *CRL) bool {
+		return last[ca{list.issuer, list.signer()}] != list || now.Before(list.NextUpdate)
+	})
 }
 
 // For returns the lists of the issuer's name of a certificate, newest first: those

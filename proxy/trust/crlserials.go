@@ -135,3 +135,11 @@ func negate(magnitude []byte) {
 		}
 	}
 }
+
+// bytes is how much memory the numbers take.
+func (s *serialSet) bytes() (n int) {
+	for _, cells := range s.cells {
+		n += len(cells)
+	}
+	return n
+}

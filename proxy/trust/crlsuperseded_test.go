@@ -153,7 +153,7 @@ func TestAnEndedListThatHasVanishedKeepsNoNewOneOut(t *testing.T) {
 	ended := w.crl(crlSpec{by: w.root, next: minute, number: 9})
 	anew := w.crl(crlSpec{by: w.root, this: -minute, next: 48 * hour, revokes: certs(leaf)})
 	crls, faults := w.inForce(certs(w.root), ended).Renew([]*CRL{anew}, certs(w.root), Keep{Now: w.now.Add(2 * minute)})
-	wantFaults(t, faults)
+	wantFaults(t, faults, "is older, by its number or its date")
 	if v := w.askAt(2*minute, crls, CRLAvailable, leaf); v.Reason != Revoked {
 		t.Errorf("the client that the new list revokes is %q", v.Text())
 	}
@@ -229,3 +229,23 @@ func TestListsOfCAsOfOneNameAreNotMeasuredByEachOther(t *testing.T) {
 
 // good1 is a list of the root without entries.
 func (w *world) good1() *CRL { return w.read(w.good())[0] }
+
+// A list that nobody has proved yet may be the one that revokes.
+func TestAnUnprovedListThatVanishedDoesNotGiveWayToAnOlder(t *testing.T) {
+	w := newWorld(t)
+	leaf, good := w.leaf(w.inter, pki.Options{}), w.leaf(w.inter, pki.Options{})
+	root := w.crl(crlSpec{by: w.root}).from("/root.crl")
+	one := w.crl(crlSpec{by: w.inter, this: -hour, number: 1}).from("/1.crl")
+	two := w.crl(crlSpec{by: w.inter, this: -minute, number: 2, revokes: certs(leaf)}).from("/2.crl")
+	crls, _ := (*CRLs)(nil).Renew([]*CRL{root, one}, certs(w.root), w.keeping())
+	if v := w.ask(crls, CRLStrict, good, w.inter); v.Status != Success {
+		t.Fatalf("the good client is %q", v.Text())
+	}
+	crls, _ = crls.Renew([]*CRL{root, one, two}, certs(w.root), w.keeping())
+	crls, _ = crls.Renew([]*CRL{root, one}, certs(w.root), w.keeping()) // before any client came
+	for _, policy := range []CRLPolicy{CRLStrict, CRLLeaf, CRLAvailable} {
+		if v := w.ask(crls, policy, leaf, w.inter); v.Reason != Revoked {
+			t.Errorf("%v: the client that the vanished list revokes is %q", policy, v.Text())
+		}
+	}
+}

@@ -11,14 +11,12 @@ const (
 	// maxWaiting is how many lists of one issuer's name and one source may wait.
 	// Verify looks at each for every client of that issuer.
 	maxWaiting = 16
-	// maxVanished is how many lists of one source may wait that it no longer has.
-	// They are no longer bounded by what can be read at one time.
-	maxVanished = 4
-	// maxAbandoned is how many proved lists of one source stay in force that it
-	// no longer has, not counting those of trusted CAs: a CA below them could fill
-	// the memory with lists for one point of distribution after another.
-	maxAbandoned = 64
-	// maxSources is how many times the two before may be there in all.
+	// maxVanished and maxVanishedBytes are how many lists of one source stay that it no
+	// longer has: it may lose many at once, but not more with each version. Proved
+	// lists of trusted CAs are not counted.
+	maxVanished      = 256
+	maxVanishedBytes = 32 << 20
+	// maxSources is how many times that may be there in all.
 	maxSources = 16
 )
 
@@ -33,7 +31,7 @@ func (r *renewal) shed() {
 	var vanished []*held
 	for _, group := range r.series {
 		for _, h := range group {
-			if !h.read() {
+			if !h.read() && !r.keep.unread(h) {
 				vanished = append(vanished, h)
 			}
 		}
@@ -43,26 +41,26 @@ func (r *renewal) shed() {
 		waits  bool
 		source string
 	}
-	count, all := make(map[place]int), make(map[bool]int)
+	type room struct{ lists, bytes int }
+	taken, all := make(map[place]room), make(map[bool]room)
 	gone := make(map[*held]bool)
 	for _, h := range vanished {
-		at, room := place{r.waits(h), h.Source}, maxAbandoned
-		if at.waits {
-			room = maxVanished
-		}
+		at := place{r.waits(h), h.Source}
+		here, everywhere, size := taken[at], all[at.waits], h.serials.bytes()
 		switch {
 		case h.trusted && !at.waits:
 		case !h.proved() && r.ended(h):
 			gone[h] = true
-		case count[at] >= room || all[at.waits] >= room*maxSources:
+		case here.lists >= maxVanished || here.bytes+size > maxVanishedBytes ||
+			everywhere.lists >= maxVanished*maxSources || everywhere.bytes+size > maxVanishedBytes*maxSources:
 			gone[h] = true
 			if h.proved() {
 				r.refuse(h, h.describe()+" is no longer there, and too many others are not either",
 					"it is no longer used; have its source give it, or a newer one, again")
 			}
 		default:
-			count[at]++
-			all[at.waits]++
+			taken[at] = room{here.lists + 1, here.bytes + size}
+			all[at.waits] = room{everywhere.lists + 1, everywhere.bytes + size}
 		}
 	}
 	for s, group := range r.series {
@@ -98,7 +96,7 @@ func (r *renewal) settle() *CRLs {
 	}
 	taken := make(map[place]int)
 	var lists []*CRL
-	turns := make(map[*CRL]int)
+	sources, vanished := make(map[*CRL][]string), make(map[*CRL]bool)
 	for _, h := range stay {
 		waits, turn := r.waits(h), -1
 		for _, source := range h.from() {
@@ -116,24 +114,28 @@ func (r *renewal) settle() *CRLs {
 			continue
 		}
 		if newer := r.shading(h); newer != nil {
-			r.tellOlder(h, newer)
+			r.doubt(h, h.describe()+" is older than the one in force, "+newer.describe(),
+				"the newer one stays in force; have the CA's latest list delivered")
 		} else if other := r.beside(h); other != nil {
-			r.refuse(h, h.describe()+" is older, by its number or its date, than the one in force, "+other.describe(),
-				"both count until the CA publishes one that is newer in both; have it do so")
+			r.doubt(h, h.describe()+" is older, by its number or its date, than the one in force, "+other.describe(),
+				"both refuse whom they name until the CA publishes one that is newer in both; have it do so, or restart if it has begun its numbers anew on purpose")
 		}
-		if lists = append(lists, h.CRL); turn > 0 {
-			turns[h.CRL] = turn
+		if lists = append(lists, h.CRL); !slices.Equal(h.from(), []string{h.Source}) {
+			sources[h.CRL] = h.from()
+		}
+		if !h.proved() && !h.read() && !r.keep.unread(h) {
+			vanished[h.CRL] = true
 		}
 	}
 	renewed := newCRLs(lists)
-	renewed.turns = turns
+	renewed.sources, renewed.vanished = sources, vanished
 	return renewed
 }
 
 // stay returns the lists of a series that are not superseded: what is current by
 // what is current, and what has ended also by what has ended later. An
 // unproved list that no source has any longer goes when the sources have a proved one
-// of the same authority key identifier: it was a forgery, or has been replaced.
+// of the same authority key identifier that is not older: it was a forgery, or has been replaced.
 func (r *renewal) stay(group []*held) []*held {
 	var proved, stay []*held
 	for _, h := range group {
@@ -147,8 +149,10 @@ func (r *renewal) stay(group []*held) []*held {
 			if slices.ContainsFunc(proved, func(by *held) bool { return r.replaces(by, h) }) {
 				continue
 			}
-		case !h.proved() && !h.read():
-			if slices.ContainsFunc(proved, func(by *held) bool { return by.read() && sameAuthority(by.authority, h.authority) }) {
+		case !h.proved() && !h.read() && !r.keep.unread(h):
+			if slices.ContainsFunc(proved, func(by *held) bool {
+				return by.read() && !by.olderThan(h.CRL) && sameAuthority(by.authority, h.authority)
+			}) {
 				continue
 			}
 		}
@@ -172,7 +176,7 @@ func (r *renewal) shading(h *held) *held {
 	return nil
 }
 
-// beside returns a current list that no source has any longer, than which a newly read one
+// beside returns a list in force, ended or not, that no source has any longer, than which a newly read one
 // of the same signer is older in one thing. Both are in force, but the CA's clock or
 // numbers have gone back.
 func (r *renewal) beside(h *held) *held {
@@ -180,7 +184,7 @@ func (r *renewal) beside(h *held) *held {
 		return nil
 	}
 	for _, other := range r.series[seriesOf(h.CRL)] {
-		if other.signer == h.signer && !other.read() && other.begun(r.keep.Now) && !r.ended(other) && h.olderThan(other.CRL) {
+		if other.signer == h.signer && !other.read() && other.begun(r.keep.Now) && h.olderThan(other.CRL) {
 			return other
 		}
 	}

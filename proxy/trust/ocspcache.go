@@ -103,6 +103,11 @@ func (e *ocspEntry) pausing(now time.Time) bool {
 	return e.failures > 0 && now.Before(e.retryAt) && !now.Before(e.failedAt.Add(-ocspSkew))
 }
 
+// maxTelling is how many times as many entries there may be for the sake of those that
+// tell of a revocation, or that the CA does not know the certificate: who was
+// refused must not be forgotten for others' sake.
+const maxTelling = 4
+
 // use finds or makes an entry and marks it as used. What was not used for longest is
 // forgotten when there are too many, but no question under way.
 func (c *ocspCache) use(l ocspLink, id ocspID) *ocspEntry {
@@ -118,7 +123,8 @@ func (c *ocspCache) use(l ocspLink, id ocspID) *ocspEntry {
 	oldest := c.recent.Back()
 	for c.recent.Len() > c.max && oldest != element {
 		previous := oldest.Prev()
-		if old := oldest.Value.(*ocspEntry); old.flight == nil {
+		old := oldest.Value.(*ocspEntry)
+		if telling := old.revocation != nil || old.answer != nil && old.answer.reason != 0; old.flight == nil && (!telling || c.recent.Len() > maxTelling*c.max) {
 			old.silence()
 			delete(c.entries, old.id)
 			c.recent.Remove(oldest)

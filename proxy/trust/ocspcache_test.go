@@ -169,3 +169,26 @@ func TestAQuestionUnderWayIsNotForgotten(t *testing.T) {
 		t.Errorf("the first is %q, known %v", got.Text(), known)
 	}
 }
+
+// Whoever was found revoked need only keep quiet until so many others have come.
+func TestARevocationIsNotForgottenForOthersSake(t *testing.T) {
+	w := newOCSPWorld(t)
+	r, say := w.sayer()
+	o, _, _ := w.start(OCSPOptions{Responder: r.URL, AllowFailure: true})
+	say(w.saying(forgedRevoked(w.now), w.now))
+	if v := o.Check(ocspCtx, w.believe, w.now); v.Reason != OCSPRevoked {
+		t.Fatalf("the verdict is %q", v.Text())
+	}
+	o.mu.Lock()
+	for n := range 2 * maxOCSPEntries {
+		o.cache.use(o.links(w.believe.Chain)[0], ocspID{byte(n), byte(n >> 8), 1})
+	}
+	if n := o.cache.recent.Len(); n > maxOCSPEntries+1 || n != len(o.cache.entries) {
+		t.Errorf("%d entries are kept, and %d can be found", n, len(o.cache.entries))
+	}
+	o.mu.Unlock()
+	say(nil)
+	if v := o.Check(ocspCtx, w.believe, w.now.Add(minute)); v.Reason != OCSPRevoked {
+		t.Errorf("a minute later, after many others and without an answer, the verdict is %q", v.Text())
+	}
+}

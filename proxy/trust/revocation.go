@@ -107,7 +107,10 @@ type ruler struct {
 func (r revocation) superseded(list *CRL, end time.Time, ruling []ruler) bool {
 	ended := !r.path.now.Before(end)
 	for _, by := range ruling {
-		if (by.is == current || by.is == expired && ended) && by.list.scope.same(list.scope) && by.list.supersedes(list) {
+		// What has ended gives way to a current list of another scope, too: both are
+		// about the certificate, and a CA that changes its scopes says no more in the old one.
+		scope := by.list.scope.same(list.scope) || ended && by.is == current
+		if (by.is == current || by.is == expired && ended) && scope && by.list.supersedes(list) {
 			return true
 		}
 	}
