@@ -32,6 +32,8 @@ func TestACertificateLeadsNowhereThatMayTrustUs(t *testing.T) {
 		{"169.254.169.254", true}, {"fe80::1%eth0", true}, {"::ffff:169.254.169.254", true},
 		{"::169.254.169.254", true}, {"64:ff9b::a9fe:a9fe", true}, {"64:ff9b:1::1", true},
 		{"224.0.0.1", true}, {"239.1.2.3", true}, {"ff02::1", true}, {"ff0e::1", true}, {"255.255.255.255", true},
+		{"2002:7f00:1::", true}, {"2002:a9fe:a9fe::1", true}, {"2002:c000:209::1", true}, {"::ffff:0:127.0.0.1", true},
+		{"240.0.0.1", true}, {"255.1.2.3", true}, {"fec0::1", true}, {"2002:c633:6401::1", false}, {"::ffff:0:198.51.100.1", false},
 		{"0.0.0.0", true}, {"0.1.2.3", true}, {"::", true}, {"::ffff:0.0.0.0", true}, {"64:ff9b::", true},
 		{"192.0.2.9", true}, {"::ffff:192.0.2.9", true}, {"64:ff9b::c000:209", true}, {"2001:db8::5", true},
 		{"198.51.100.7", true}, {"::ffff:198.51.100.7", true}, {"64:ff9b::c633:6407", true},

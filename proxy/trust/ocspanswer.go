@@ -62,7 +62,7 @@ func (a *ocspAnswer) status() string {
 
 // unfit is an answer that does not count.
 func unfit(format string, args ...any) error {
-	return fmt.Errorf("the OCSP answer "+format+"; have the CA's responder mended, or name another in the configuration", args...)
+	return fmt.Errorf("the OCSP answer "+format+"; have the CA's responder mended, or name another in MTLS_OCSP_RESPONDER", args...)
 }
 
 // judge tells what an answer comes to at now, or why it does not count.

@@ -124,7 +124,7 @@ func (f *ocspFetcher) send(ctx context.Context, to *url.URL, body []byte) (der [
 	}
 	request, err := http.NewRequestWithContext(ctx, method, to.String(), bytes.NewReader(body))
 	if err != nil {
-		return nil, false, fmt.Errorf("the OCSP responder's URL cannot be used; name another in the configuration: %w", err)
+		return nil, false, fmt.Errorf("the OCSP responder's URL cannot be used; name another in MTLS_OCSP_RESPONDER: %w", err)
 	}
 	if body != nil {
 		request.Header.Set("Content-Type", "application/ocsp-request")
@@ -136,6 +136,10 @@ func (f *ocspFetcher) send(ctx context.Context, to *url.URL, body []byte) (der [
 		var around *url.Error
 		if errors.As(err, &around) {
 			err = around.Err // without the URL, which is long and told elsewhere
+		}
+		var refused *refusedAddressError
+		if errors.As(err, &refused) {
+			return nil, false, refused
 		}
 		return nil, false, fmt.Errorf("the OCSP responder cannot be reached; see that it runs and that the network lets us to it: %w", err)
 	}
@@ -161,7 +165,7 @@ func (f *ocspFetcher) send(ctx context.Context, to *url.URL, body []byte) (der [
 func (f *ocspFetcher) control(_ context.Context, _, address string, _ syscall.RawConn) error {
 	target, err := netip.ParseAddrPort(address)
 	if err != nil {
-		return fmt.Errorf("the address to dial cannot be read; name a responder in the configuration: %w", err)
+		return fmt.Errorf("the address to dial cannot be read; name a responder in MTLS_OCSP_RESPONDER: %w", err)
 	}
 	return f.allow(target.Addr())
 }
@@ -177,7 +181,17 @@ func (f *ocspFetcher) allow(addr netip.Addr) error {
 	if what == "" {
 		return nil
 	}
-	return fmt.Errorf("the certificate leads to %s, %s; if a responder is meant to be there, name it in the configuration", addr, what)
+	return &refusedAddressError{addr, what}
+}
+
+// refusedAddressError is an address to which a certificate leads and we do not go.
+type refusedAddressError struct {
+	addr netip.Addr
+	what string
+}
+
+func (e *refusedAddressError) Error() string {
+	return fmt.Sprintf("the certificate names a responder at %s, %s, and it is not asked; if that is meant, name it in MTLS_OCSP_RESPONDER", e.addr, e.what)
 }
 
 // classify tells why an address is refused; empty: it is not.
@@ -191,6 +205,8 @@ func (f *ocspFetcher) classify(addr netip.Addr) string {
 		return "which is link-local"
 	case addr.IsMulticast(), addr == broadcast:
 		return "which is multicast or broadcast"
+	case reserved.Contains(addr), siteLocal.Contains(addr):
+		return "which is reserved"
 	case localNAT64.Contains(addr):
 		return "which stands for an IPv4 address that cannot be told"
 	}
@@ -214,16 +230,23 @@ func (f *ocspFetcher) classify(addr netip.Addr) string {
 var (
 	thisNetwork = netip.MustParsePrefix("0.0.0.0/8")
 	broadcast   = netip.AddrFrom4([4]byte{255, 255, 255, 255})
-	compatible  = netip.MustParsePrefix("::/96")          // RFC 4291 §2.5.5.1
-	nat64       = netip.MustParsePrefix("64:ff9b::/96")   // RFC 6052 §2.1
-	localNAT64  = netip.MustParsePrefix("64:ff9b:1::/48") // RFC 8215
+	compatible  = netip.MustParsePrefix("::/96")           // RFC 4291 §2.5.5.1
+	nat64       = netip.MustParsePrefix("64:ff9b::/96")    // RFC 6052 §2.1
+	localNAT64  = netip.MustParsePrefix("64:ff9b:1::/48")  // RFC 8215
+	translated  = netip.MustParsePrefix("::ffff:0:0:0/96") // RFC 2765 §2.1
+	sixToFour   = netip.MustParsePrefix("2002::/16")       // RFC 3056 §2
+	reserved    = netip.MustParsePrefix("240.0.0.0/4")     // RFC 1112 §4
+	siteLocal   = netip.MustParsePrefix("fec0::/10")       // RFC 3879
 )
 
 // embedded returns the IPv4 address that an IPv6 one stands for on its way.
 func embedded(addr netip.Addr) (netip.Addr, bool) {
-	if !compatible.Contains(addr) && !nat64.Contains(addr) {
-		return netip.Addr{}, false
-	}
 	b := addr.As16()
-	return netip.AddrFrom4([4]byte(b[12:])), true
+	switch {
+	case sixToFour.Contains(addr):
+		return netip.AddrFrom4([4]byte(b[2:6])), true
+	case compatible.Contains(addr), nat64.Contains(addr), translated.Contains(addr):
+		return netip.AddrFrom4([4]byte(b[12:])), true
+	}
+	return netip.Addr{}, false
 }

@@ -117,7 +117,7 @@ const (
 	maxOCSPURL = 2048
 )
 
-var errNoResponder = errors.New("the certificate names no http URL of an OCSP responder; name one in the configuration, or have the certificate issued with one")
+var errNoResponder = errors.New("the certificate names no http URL of an OCSP responder; name one in MTLS_OCSP_RESPONDER, or have the certificate issued with one")
 
 // responderURL is the URL to ask: the operator's, else the first http one that
 // the certificate names. Answers are signed, so https would only lead round
@@ -138,7 +138,7 @@ func responderURL(operators string, c *x509.Certificate) (*url.URL, error) {
 	u, err := url.Parse(text)
 	switch {
 	case err != nil, len(text) > maxOCSPURL, u.Scheme != "http", u.Hostname() == "":
-		return nil, errors.New("the OCSP responder's URL is not an http URL that can be used; name another in the configuration")
+		return nil, errors.New("the OCSP responder's URL is not an http URL that can be used; name another in MTLS_OCSP_RESPONDER")
 	case u.User != nil:
 		return nil, errors.New("the OCSP responder's URL has a user name in it; name one without")
 	}
