@@ -161,3 +161,27 @@ func TestTheACMEProtocolIsNoWayRoundTheClientsCertificate(t *testing.T) {
 		}
 	}
 }
+
+// Apache asked for a certificate only once it had seen the path, by TLS 1.3's
+// authentication after the handshake, and let in clients that offered to be asked
+// (CVE-2019-0215). Here nobody is asked later, and what the handshake has proved counts for every path.
+func TestCVE20190215AnOfferToBeAskedLaterProvesNothing(t *testing.T) {
+	openssl(t)
+	for _, test := range []struct {
+		mode string
+		with []string
+	}{
+		{"optional", nil},
+		{"off", presents(t, issue(t, pki.Options{}))},
+	} {
+		app := startBackend(t, answering(okAnswer))
+		s := startSidecar(t, app.url, "MTLS_VERIFY_CLIENT="+test.mode)
+		out := sClient(t, s, tls.VersionTLS13, append(test.with, "-enable_pha")...)
+		if !strings.Contains(out, "HTTP/1.1 200 ") {
+			t.Errorf("%s: got\n%s", test.mode, out)
+		}
+		if got, want := told(app.seen(t)), toldAs("NONE", ""); got != want {
+			t.Errorf("%s: the application was told %s, want %s", test.mode, got, want)
+		}
+	}
+}
