@@ -139,12 +139,12 @@ func TestTheEndOfTheCRLInForceIsNotForgottenForARefusedOne(t *testing.T) {
 	w := newWorld(t)
 	begin := time.Now()
 	var there atomic.Pointer[[]byte]
+	genuine := mintCRL(t, w.root, 2, begin.Add(-time.Hour), begin.Add(2*time.Second))
+	there.Store(&genuine)
 	url := crlServer(t, func(w http.ResponseWriter, _ *http.Request) { w.Write(*there.Load()) })
 	waits := make(chan time.Duration, 1)
 	r := runFetch(t, &CRLFetch{URL: url, MaxBytes: roomForCRLs, Refresh: 24 * time.Hour,
 		now: func() time.Time { return begin }}, waits)
-	genuine := mintCRL(t, w.root, 2, begin.Add(-time.Hour), begin.Add(2*time.Second))
-	there.Store(&genuine)
 	r.report()
 	await(t, waits, "the wait for the end of the list")
 	forged := mintCRL(t, w.root, 1, begin.Add(-time.Hour), begin.AddDate(50, 0, 0))
