@@ -9,9 +9,6 @@ import (
 	"sync"
 	"time"
 
-	"go.uber.org/zap"
-	"go.uber.org/zap/zapcore"
-
 	"mtls-sidecar/proxy/trust"
 )
 
@@ -45,17 +42,6 @@ func (b *belief) begin(urls []string) {
 		}
 		b.names[url], taken[name] = name, true
 	}
-}
-
-// named is a URL as it is told. Two that differ in user or password alone
-// are told apart by their numbers.
-func (b *belief) named(url string) string { return b.names[url] }
-
-// awaits reports whether the start waits for a URL's first list.
-func (b *belief) awaits(url string) bool {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.missing[url]
 }
 
 // publish puts all of the files' content in force. The error is of revocation
@@ -122,34 +108,6 @@ func (s *Server) believe(otherCAs bool) error {
 	return naming("MTLS_CRL", errors.Join(refused...))
 }
 
-// tellRefused logs lists that were read and did not come into force, once unless
-// asked again.
-func (s *Server) tellRefused(err error, again bool) {
-	const name = "revocation lists refused"
-	err = capped(err)
-	if err == nil {
-		s.mended("files", name)
-		return
-	}
-	if s.troubles.begin(name, err) || again {
-		s.events.count(CRLRefused)
-		s.log.Warn("faults of revocation lists, see which are in force", zap.Strings("faults", texts(err)))
-	}
-}
-
-// maxTold is how many things of a kind are told at once: who answers for a URL could
-// fill the log with them.
-const maxTold = 8
-
-// capped keeps the first of many errors and counts the others.
-func capped(err error) error {
-	all := parts(err)
-	if len(all) <= maxTold {
-		return err
-	}
-	return errors.Join(append(all[:maxTold:maxTold], fmt.Errorf("and %d more", len(all)-maxTold))...)
-}
-
 // policy is what trust is told to demand.
 func (c *Config) policy(lists *trust.CRLs) trust.Policy {
 	p := trust.Policy{
@@ -165,56 +123,6 @@ func (c *Config) policy(lists *trust.CRLs) trust.Policy {
 		p.CRLPolicy = trust.CRLAvailable
 	}
 	return p
-}
-
-// fetch is how the list behind a URL is kept.
-func (s *Server) fetch(url string) *trust.CRLFetch {
-	return &trust.CRLFetch{
-		URL:      url,
-		Refresh:  s.config.CRLRefresh.Duration,
-		Timeout:  fetchTimeout,
-		MaxBytes: int64(s.config.CRLMaxBytes),
-		Report:   func(report trust.CRLReport) bool { return s.fetched(url, report) },
-	}
-}
-
-// fetchTimeout is for a whole list, which may be large and come from afar.
-const fetchTimeout = 30 * time.Second
-
-// fetched takes in what a URL gave. False: some of it was refused.
-func (s *Server) fetched(url string, report trust.CRLReport) bool {
-	if report.Err != nil {
-		s.events.count(CRLFetchFailed)
-		if s.troubles.begin(s.belief.named(url), report.Err) {
-			message := "a revocation list could not be fetched, what was in force stays"
-			if s.belief.awaits(url) {
-				message = "a revocation list could not be fetched, the start waits for it"
-			}
-			s.log.Warn(message, zap.String("url", report.URL),
-				zap.Duration("retry_in", report.Retry.Round(time.Millisecond)), zap.Error(report.Err))
-		}
-		return true
-	}
-	s.mended("url", s.belief.named(url))
-	if report.Lists == nil {
-		return true
-	}
-	b := &s.belief
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.fetched[url] = report.Lists
-	s.tellRefused(s.believe(false), false)
-	if b.refused[report.URL] > 0 {
-		return false // and it has been told
-	}
-	for i, list := range report.Lists {
-		if i == maxTold {
-			s.log.Info("more revocation lists fetched", zap.String("url", report.URL), zap.Int("lists", len(report.Lists)-maxTold))
-			break
-		}
-		s.log.Info("revocation list fetched", append([]zap.Field{zap.String("url", report.URL)}, listFields(list)...)...)
-	}
-	return true
 }
 
 // share replaces what was read by the lists in force of the same content and source, so that
@@ -238,57 +146,9 @@ func (b *belief) share() {
 	}
 }
 
-// arrived notes which URLs have given a list that was not refused. It may have
-// been overtaken already by a newer one from another source.
-func (b *belief) arrived(refused []error) {
-	bad := map[string]int{}
-	for _, err := range refused {
-		var fault *trust.CRLError
-		if errors.As(err, &fault) && !fault.Kept {
-			bad[fault.Path]++
-		}
-	}
-	b.refused = bad
-	for url := range b.missing {
-		if lists := b.fetched[url]; len(lists) > 0 && bad[lists[0].Source] < len(lists) {
-			delete(b.missing, url)
-		}
-	}
-	if len(b.missing) == 0 {
-		b.whole.Do(func() { close(b.complete) })
-	}
-}
-
-func listFields(list *trust.CRL) []zap.Field {
-	fields := []zap.Field{
-		zap.String("issuer", shortened(dn(list.RawIssuer), maxLoggedName)),
-		zap.Int("entries", list.Entries()),
-		zap.Time("this_update", list.ThisUpdate.UTC()),
-		zap.Time("next_update", list.NextUpdate.UTC()),
-	}
-	if list.Number != nil {
-		fields = append(fields, zap.String("number", list.Number.String()))
-	}
-	return fields
-}
-
-// listsField describes several lists.
-func listsField(key string, lists []*trust.CRL) zap.Field {
-	described := make([]zapcore.ObjectMarshaler, len(lists))
-	for i, list := range lists {
-		described[i] = zap.DictObject(listFields(list)...)
-	}
-	return zap.Objects(key, described)
-}
-
 // inForce are the revocation lists that count now, and those that wait for proof.
 func (b *belief) inForce() []*trust.CRL {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.lists.All()
-}
-
-// dn is a DER name as the application would see it, or in hexadecimal digits.
-func dn(raw []byte) string {
-	return name(raw, func() string { return fmt.Sprintf("%X", raw) })
 }

@@ -35,7 +35,7 @@ func Printable(text string) string {
 
 // Subject is a certificate's subject as the application would be told it, cut
 // short where nobody could read it.
-func Subject(c *x509.Certificate) string { return legible(SubjectDN(c), "(no subject)") }
+func Subject(c *x509.Certificate) string { return legible(subjectDN(c), "(no subject)") }
 
 // Serial is a certificate's serial number as openssl x509 -serial prints it,
 // likewise cut short.

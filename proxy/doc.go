@@ -12,6 +12,12 @@
 // what is ambiguous instead of repairing it: page.go has every answer of our
 // own.
 //
+// What is believed is kept fresh beside that: belief.go puts in force what
+// reload.go has read from the files (fileset.go) and crlurls.go from the network,
+// ocsp.go has the CAs asked, and sweep.go cuts what goes on for clients that
+// are no longer believed. trouble.go has what stands in the way of all that, and
+// inspect.go judges files as the clients that present them would be judged.
+//
 // Whether a certificate is believed is package trust's decision, what a
 // well-formed message is package http1's, what the application is told and what
 // a client may not tell it package headers', which connection to the

@@ -201,7 +201,7 @@ func (x *fuzzedCerts) present(t *testing.T, chain [][]byte, manner byte) {
 	verdict := x.store.Current().Verify(parsed, time.Now())
 	dn := ""
 	if verdict.Status == trust.Success {
-		dn = SubjectDN(parsed[0])
+		dn = subjectDN(parsed[0])
 	}
 	if head == "" { // a page: what is to be told cannot be
 		if verdict.Status != trust.Success {

@@ -74,6 +74,21 @@ func issue(t testing.TB, o pki.Options) *tls.Certificate {
 	return &certificate
 }
 
+// issueBelow makes a client certificate of an intermediate of the test CA, to be
+// presented with it.
+func issueBelow(t testing.TB) (leaf tls.Certificate, intermediate *x509.Certificate) {
+	t.Helper()
+	ca, err := testCA(t).ca.Intermediate(pki.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	leaf, err = ca.Issue(pki.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pki.With(leaf, ca.Cert), ca.Cert
+}
+
 // sidecar is a running server in front of an address.
 type sidecar struct {
 	*Server

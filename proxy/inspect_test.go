@@ -192,20 +192,14 @@ func TestWhatTLSRefusesIsFoundWithoutAVerdict(t *testing.T) {
 }
 
 func TestTheChainIsToldWithWhereItIsFrom(t *testing.T) {
-	intermediate, err := testCA(t).ca.Intermediate(pki.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	leaf, err := intermediate.Issue(pki.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	whole := pki.With(leaf, intermediate.Cert)
+	whole, intermediate := issueBelow(t)
+	leaf := whole
+	leaf.Certificate = whole.Certificate[:1]
 	f := newInspection(t).judge(&whole)
 	want := []struct {
 		c       *x509.Certificate
 		trusted bool
-	}{{leaf.Leaf, false}, {intermediate.Cert, false}, {testCA(t).ca.Cert, true}}
+	}{{leaf.Leaf, false}, {intermediate, false}, {testCA(t).ca.Cert, true}}
 	if len(f.Chain) != len(want) {
 		t.Fatalf("got a chain of %d, want %d", len(f.Chain), len(want))
 	}
@@ -218,7 +212,7 @@ func TestTheChainIsToldWithWhereItIsFrom(t *testing.T) {
 	if f.Success || f.Reason != "unknown_ca" || len(f.Chain) != 1 {
 		t.Errorf("without the intermediate: got %v %q, a chain of %d", f.Success, f.Reason, len(f.Chain))
 	}
-	reversed := tls.Certificate{Certificate: [][]byte{intermediate.Cert.Raw, leaf.Certificate[0]}}
+	reversed := tls.Certificate{Certificate: [][]byte{intermediate.Raw, leaf.Certificate[0]}}
 	if f = newInspection(t).judge(&reversed); !strings.Contains(strings.Join(f.Notes, "\n"), "put that first") {
 		t.Errorf("in the wrong order: got the notes %q", f.Notes)
 	}

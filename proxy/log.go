@@ -10,6 +10,7 @@ import (
 	"go.uber.org/zap/zapcore"
 
 	"mtls-sidecar/headers"
+	"mtls-sidecar/proxy/trust"
 )
 
 // Log rules. One JSON object a line on standard error, nothing sampled: every
@@ -39,7 +40,7 @@ func NewLogger(config *Config) (*zap.Logger, error) {
 // certificateFields identify a certificate as openssl x509 prints it.
 func certificateFields(c *x509.Certificate) []zap.Field {
 	return []zap.Field{
-		zap.String("subject", shortened(SubjectDN(c), maxLoggedName)),
+		zap.String("subject", shortened(subjectDN(c), maxLoggedName)),
 		zap.String("issuer", shortened(name(c.RawIssuer, c.Issuer.String), maxLoggedName)),
 		zap.String("serial", shortened(serial(c.SerialNumber), maxLoggedSerial)),
 		zap.Time("not_after", c.NotAfter.UTC()),
@@ -74,8 +75,8 @@ func serial(n *big.Int) string {
 	return digits
 }
 
-// SubjectDN is a certificate's subject as the application would be told it.
-func SubjectDN(c *x509.Certificate) string { return name(c.RawSubject, c.Subject.String) }
+// subjectDN is a certificate's subject as the application would be told it.
+func subjectDN(c *x509.Certificate) string { return name(c.RawSubject, c.Subject.String) }
 
 // name is a DN as the application would see it.
 func name(raw []byte, fallback func() string) string {
@@ -83,4 +84,32 @@ func name(raw []byte, fallback func() string) string {
 		return dn
 	}
 	return fallback()
+}
+
+// listFields identify a revocation list and tell how fresh it is.
+func listFields(list *trust.CRL) []zap.Field {
+	fields := []zap.Field{
+		zap.String("issuer", shortened(dn(list.RawIssuer), maxLoggedName)),
+		zap.Int("entries", list.Entries()),
+		zap.Time("this_update", list.ThisUpdate.UTC()),
+		zap.Time("next_update", list.NextUpdate.UTC()),
+	}
+	if list.Number != nil {
+		fields = append(fields, zap.String("number", list.Number.String()))
+	}
+	return fields
+}
+
+// listsField describes several lists.
+func listsField(key string, lists []*trust.CRL) zap.Field {
+	described := make([]zapcore.ObjectMarshaler, len(lists))
+	for i, list := range lists {
+		described[i] = zap.DictObject(listFields(list)...)
+	}
+	return zap.Objects(key, described)
+}
+
+// dn is a DER name as the application would see it, or in hexadecimal digits.
+func dn(raw []byte) string {
+	return name(raw, func() string { return fmt.Sprintf("%X", raw) })
 }

@@ -73,7 +73,7 @@ func (s *Server) answered(report trust.OCSPReport) {
 		zap.Time("this_update", report.ThisUpdate.UTC()), zap.Time("next_update", report.NextUpdate.UTC()))...)
 }
 
-// asked adds to a verdict what the CAs say of the certificates. It waits for the
+// askCAs adds to a verdict what the CAs say of the certificates. It waits for the
 // first answer about one.
 func (s *Server) askCAs(v trust.Verdict, now time.Time) trust.Verdict {
 	if s.ocsp == nil || v.Status != trust.Success {

@@ -36,7 +36,10 @@ func (r *reloader) look(everything bool) {
 			changed[i] = true
 		}
 	}
-	_ = r.server.adopt(&fresh, changed, func(refused error) { r.server.tellRefused(refused, everything) })
+	if changed != [fileSetCount]bool{} {
+		// What is refused is told there.
+		_ = r.server.adopt(&fresh, changed, func(refused error) { r.server.tellRefused(refused, everything) })
+	}
 	// Only now, since whoever waits for the log line goes by it.
 	for i, one := range all {
 		if one != nil {
@@ -126,22 +129,6 @@ func (r *reloader) tell(i int, one *reading, everything bool) {
 		}
 	}
 	r.told[i] = one.found.Warnings
-}
-
-// mended tells that a trouble is over; what says what kind of thing its name names.
-func (s *Server) mended(what, name string) {
-	if since, was := s.troubles.end(name); was {
-		s.log.Info("mended", zap.String(what, name), zap.Duration("after", time.Since(since).Round(time.Second)))
-	}
-}
-
-// texts are the errors joined in err, one string each.
-func texts(err error) []string {
-	var all []string
-	for _, part := range parts(err) {
-		all = append(all, part.Error())
-	}
-	return all
 }
 
 // poll looks at the files every MTLS_RELOAD_INTERVAL, and when asked to.

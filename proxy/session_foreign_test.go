@@ -44,15 +44,7 @@ func TestASessionWithoutACertificateIsNotResumedWhereOneIsRequired(t *testing.T)
 }
 
 func TestAChainThatThisProcessHasNotJudgedIsResumedFromTheTicket(t *testing.T) {
-	intermediate, err := testCA(t).ca.Intermediate(pki.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	leaf, err := intermediate.Issue(pki.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	leaf = pki.With(leaf, intermediate.Cert)
+	leaf, _ := issueBelow(t)
 	bothVersions(t, func(t *testing.T, version uint16) {
 		app := startBackend(t, answering(okAnswer))
 		for _, certificate := range []*tls.Certificate{issue(t, pki.Options{}), &leaf} {

@@ -82,15 +82,7 @@ func TestCVE202568121ResumingAfterACARotationIsNoSuccess(t *testing.T) {
 // Envoy resumed sessions after the rules of validation had become stricter
 // (CVE-2022-21654).
 func TestCVE202221654ASessionIsNotResumedUnderStricterRules(t *testing.T) {
-	intermediate, err := testCA(t).ca.Intermediate(pki.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	leaf, err := intermediate.Issue(pki.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	leaf = pki.With(leaf, intermediate.Cert)
+	leaf, _ := issueBelow(t)
 	everyKeying(t, func(t *testing.T, version uint16, material [][]byte) {
 		app := startBackend(t, answering(okAnswer))
 		r := startReplica(t, app.url, material)

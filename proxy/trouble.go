@@ -1,10 +1,14 @@
 package proxy
 
 import (
+	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"sync"
 	"time"
+
+	"go.uber.org/zap"
 )
 
 // Trouble is something that keeps news from coming into force: files that
@@ -58,4 +62,48 @@ func (s *Server) Troubles() []Trouble {
 	}
 	slices.SortFunc(list, func(a, b Trouble) int { return strings.Compare(a.Name, b.Name) })
 	return list
+}
+
+// mended tells that a trouble is over; what says what kind of thing its name names.
+func (s *Server) mended(what, name string) {
+	if since, was := s.troubles.end(name); was {
+		s.log.Info("mended", zap.String(what, name), zap.Duration("after", time.Since(since).Round(time.Second)))
+	}
+}
+
+// texts are the errors joined in err, one string each.
+func texts(err error) []string {
+	var all []string
+	for _, part := range parts(err) {
+		all = append(all, part.Error())
+	}
+	return all
+}
+
+// tellRefused logs lists that were read and did not come into force, once unless
+// asked again.
+func (s *Server) tellRefused(err error, again bool) {
+	const name = "revocation lists refused"
+	err = capped(err)
+	if err == nil {
+		s.mended("files", name)
+		return
+	}
+	if s.troubles.begin(name, err) || again {
+		s.events.count(CRLRefused)
+		s.log.Warn("faults of revocation lists, see which are in force", zap.Strings("faults", texts(err)))
+	}
+}
+
+// maxTold is how many things of a kind are told at once: who answers for a URL could
+// fill the log with them.
+const maxTold = 8
+
+// capped keeps the first of many errors and counts the others.
+func capped(err error) error {
+	all := parts(err)
+	if len(all) <= maxTold {
+		return err
+	}
+	return errors.Join(append(all[:maxTold:maxTold], fmt.Errorf("and %d more", len(all)-maxTold))...)
 }

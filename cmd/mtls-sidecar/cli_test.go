@@ -233,6 +233,24 @@ func requestInFlight(t *testing.T, more settings) (*process, *heldBackend, *bufi
 	return p.process, app, bufio.NewReader(conn)
 }
 
+// finishes lets the application answer, and waits until the program has passed the
+// whole answer on and ended.
+func (p *process) finishes(t *testing.T, app *heldBackend, answers *bufio.Reader) {
+	t.Helper()
+	close(app.release)
+	answer, err := http.ReadResponse(answers, nil)
+	if err != nil {
+		t.Fatalf("reading the answer: %v", err)
+	}
+	if body, err := io.ReadAll(answer.Body); answer.StatusCode != 200 || string(body) != "done" || err != nil {
+		t.Errorf("got %d %q %v", answer.StatusCode, body, err)
+	}
+	if code := p.wait(t); code != 0 {
+		t.Errorf("exit code: got %d", code)
+	}
+	p.expect(t, `"msg":"stopped"`, `"connections_cut":0`)
+}
+
 func TestASignalLetsTheRequestInFlightFinish(t *testing.T) {
 	for _, signal := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT} {
 		t.Run(signal.String(), func(t *testing.T) {
@@ -241,18 +259,7 @@ func TestASignalLetsTheRequestInFlightFinish(t *testing.T) {
 				t.Fatal(err)
 			}
 			p.expect(t, `"msg":"stopping"`)
-			close(app.release)
-			answer, err := http.ReadResponse(answers, nil)
-			if err != nil {
-				t.Fatalf("reading the answer: %v", err)
-			}
-			if body, err := io.ReadAll(answer.Body); answer.StatusCode != 200 || string(body) != "done" || err != nil {
-				t.Errorf("got %d %q %v", answer.StatusCode, body, err)
-			}
-			if code := p.wait(t); code != 0 {
-				t.Errorf("exit code: got %d", code)
-			}
-			p.expect(t, `"msg":"stopped"`, `"connections_cut":0`)
+			p.finishes(t, app, answers)
 		})
 	}
 }

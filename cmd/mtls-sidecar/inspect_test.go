@@ -196,7 +196,7 @@ func TestInspectRefusesWhatItCannotUseWithARemedy(t *testing.T) {
 // TestInspectReadsStandardInput, as in: kubectl exec -i POD -- /mtls-sidecar inspect /dev/stdin
 func TestInspectReadsStandardInput(t *testing.T) {
 	if _, err := os.Stat("/dev/stdin"); err != nil {
-		t.Skip("this system has no /dev/stdin")
+		missing(t, "this system has no /dev/stdin: %v", err)
 	}
 	b := newBureau(t)
 	path, _ := b.client("client.crt", pki.Options{})

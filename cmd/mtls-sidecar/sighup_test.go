@@ -4,8 +4,6 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
-	"io"
-	"net/http"
 	"os"
 	"strings"
 	"syscall"
@@ -166,16 +164,5 @@ func TestSIGHUPDuringTheDrainIsNoSecondSignalToStop(t *testing.T) {
 	for range 20 {
 		p.hup(t)
 	}
-	close(app.release)
-	answer, err := http.ReadResponse(answers, nil)
-	if err != nil {
-		t.Fatalf("reading the answer: %v", err)
-	}
-	if body, err := io.ReadAll(answer.Body); answer.StatusCode != 200 || string(body) != "done" || err != nil {
-		t.Errorf("got %d %q %v", answer.StatusCode, body, err)
-	}
-	if code := p.wait(t); code != 0 {
-		t.Errorf("exit code: got %d", code)
-	}
-	p.expect(t, `"msg":"stopped"`, `"connections_cut":0`)
+	p.finishes(t, app, answers)
 }

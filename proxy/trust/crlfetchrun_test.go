@@ -2,12 +2,15 @@ package trust
 
 import (
 	"context"
+	"fmt"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"slices"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -233,22 +236,38 @@ func TestAfterFailuresTheCRLServerIsAskedMoreAndMoreSeldom(t *testing.T) {
 	good(r.again(), nil) // and the good one is still known
 }
 
+// closedPort is an address at which connections are refused until listen is
+// called. It is taken from the beginning, so that nobody else can have it meanwhile.
+func closedPort(t *testing.T) (address string, listen func() net.Listener) {
+	t.Helper()
+	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM, 0)
+	must(t, fd, err)
+	socket := os.NewFile(uintptr(fd), "closed port")
+	t.Cleanup(func() { socket.Close() })
+	if err := syscall.Bind(fd, &syscall.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}); err != nil {
+		t.Fatal(err)
+	}
+	bound, err := syscall.Getsockname(fd)
+	must(t, bound, err)
+	address = fmt.Sprintf("127.0.0.1:%d", bound.(*syscall.SockaddrInet4).Port)
+	return address, func() net.Listener {
+		if err := syscall.Listen(fd, 16); err != nil {
+			t.Fatal(err)
+		}
+		listener, err := net.FileListener(socket)
+		return must(t, listener, err)
+	}
+}
+
 func TestACRLServerThatIsAwayIsAskedAgainUntilItIsThere(t *testing.T) {
 	noLeaks(t)
 	der := mintCRL(t, newWorld(t).root, 1)
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	must(t, listener, err)
-	address := listener.Addr().String()
-	listener.Close()
+	address, listen := closedPort(t)
 	r := runFetch(t, &CRLFetch{URL: "http://" + address + "/ca.crl", MaxBytes: roomForCRLs, Refresh: time.Minute})
 	if report := r.report(); report.Err == nil || !strings.Contains(report.Err.Error(), "connection refused") || report.Lists != nil {
 		t.Fatalf("report %+v, want a refused connection", report)
 	}
-	listener, err = net.Listen("tcp", address)
-	if err != nil {
-		t.Skipf("somebody else has taken %s meanwhile", address)
-	}
-	server := &httptest.Server{Listener: listener, Config: &http.Server{Handler: http.HandlerFunc(
+	server := &httptest.Server{Listener: listen(), Config: &http.Server{Handler: http.HandlerFunc(
 		func(w http.ResponseWriter, _ *http.Request) { w.Write(der) })}}
 	server.Start()
 	t.Cleanup(server.Close)

@@ -1,6 +1,7 @@
 package trust
 
 import (
+	"crypto/x509"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -36,12 +37,7 @@ func TestAnOlderListUnrevokesNobody(t *testing.T) {
 			if renewed != old {
 				t.Errorf("what is in force has changed")
 			}
-			if v := w.ask(renewed, CRLAvailable, leaf); v.Reason != Revoked {
-				t.Errorf("the revoked client is %q", v.Text())
-			}
-			if v := w.ask(renewed, CRLStrict, good); v.Status != Success {
-				t.Errorf("the good client is %q", v.Text())
-			}
+			w.refusesOnly(renewed, leaf, good)
 		})
 	}
 }
@@ -60,11 +56,19 @@ func TestABadlySignedListLeavesTheFormerInForce(t *testing.T) {
 		if renewed != old {
 			t.Errorf("what is in force has changed")
 		}
-		if v := w.ask(renewed, CRLStrict, leaf); v.Reason != Revoked {
-			t.Errorf("the revoked client is %q", v.Text())
+		w.refusesOnly(renewed, leaf, good)
+	}
+}
+
+// refusesOnly wants one client refused and the other believed, under every policy.
+func (w *world) refusesOnly(crls *CRLs, revoked, good *x509.Certificate) {
+	w.t.Helper()
+	for _, policy := range []CRLPolicy{CRLStrict, CRLLeaf, CRLAvailable} {
+		if v := w.ask(crls, policy, revoked); v.Reason != Revoked {
+			w.t.Errorf("%v: the revoked client is %q", policy, v.Text())
 		}
-		if v := w.ask(renewed, CRLStrict, good); v.Status != Success {
-			t.Errorf("the good client is %q", v.Text())
+		if v := w.ask(crls, policy, good); v.Status != Success {
+			w.t.Errorf("%v: the good client is %q", policy, v.Text())
 		}
 	}
 }
