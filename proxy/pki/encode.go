@@ -18,7 +18,7 @@ type tbsCertificate struct {
 	Serial     *big.Int
 	Algorithm  pkix.AlgorithmIdentifier
 	Issuer     asn1.RawValue
-	Validity   validity
+	Validity   asn1.RawValue
 	Subject    asn1.RawValue
 	PublicKey  asn1.RawValue
 	Extensions []pkix.Extension `asn1:"omitempty,optional,explicit,tag:3"`
@@ -53,11 +53,17 @@ func build(issuer *Authority, o Options) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	lifetime := o.RawValidity
+	if lifetime == nil {
+		if lifetime, err = asn1.Marshal(validity{o.NotBefore.UTC(), o.NotAfter.UTC()}); err != nil {
+			return nil, fmt.Errorf("encoding the validity: %w", err)
+		}
+	}
 	tbs := tbsCertificate{
 		Serial:    o.Serial,
 		Algorithm: alg.identifier,
 		Issuer:    asn1.RawValue{FullBytes: issuerName},
-		Validity:  validity{o.NotBefore.UTC(), o.NotAfter.UTC()},
+		Validity:  asn1.RawValue{FullBytes: lifetime},
 		Subject:   asn1.RawValue{FullBytes: subject},
 		PublicKey: asn1.RawValue{FullBytes: spki},
 	}

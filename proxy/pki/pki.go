@@ -52,6 +52,8 @@ type Options struct {
 	// NotBefore and NotAfter, to the second. Zero: an hour ago, and a day
 	// (leaves) or a year (CAs) from now.
 	NotBefore, NotAfter time.Time
+	// RawValidity is the DER of the Validity and wins over the two times.
+	RawValidity []byte
 	// Key of the subject; nil: a new ECDSA P-256 key.
 	Key crypto.Signer
 

@@ -20,6 +20,8 @@ var adviceTable = [reasonCount]string{
 	Expired:               "The validity of the certificate, or of a CA above it, has ended. Renew it and present the new one.",
 	CRLNotYetValid:        "The revocation list that this service has for the certificate's CA is dated in the future. The operator of this service has to check it and the clock.",
 	CRLExpired:            "The revocation list that this service has for the certificate's CA is out of date. The operator of this service has to renew it.",
+	NotBeforeForm:         "The time from which the certificate, or a CA above it, is valid is not written as RFC 5280 asks. Have it issued anew by current software.",
+	NotAfterForm:          "The time until which the certificate, or a CA above it, is valid is not written as RFC 5280 asks. Have it issued anew by current software.",
 	SelfSigned:            "The certificate is self-signed and not one that this service trusts. Present a certificate issued by a CA that it trusts.",
 	UntrustedRoot:         "The chain of certificates ends in a root CA that this service does not trust. Present a certificate issued by a CA that it trusts.",
 	UnknownIssuer:         "The chain of certificates ends in a CA that this service does not know. Present a certificate issued by a CA that it trusts, together with all intermediate certificates.",

@@ -24,7 +24,9 @@ type certificate struct {
 	malformed       bool // OpenSSL does not accept the form of an extension: it is nobody's issuer or subject
 	overlooked      bool // see overlooked.go
 	nameConstraints *nameConstraints
-	subjectAltNames []byte // contents of the GeneralNames
+	// notBeforeFault and notAfterFault say that a time cannot be read; zero: it can.
+	notBeforeFault, notAfterFault Reason
+	subjectAltNames               []byte // contents of the GeneralNames
 	// distributionPoints are the contents of CRLDistributionPoints.
 	distributionPoints []byte
 }
@@ -47,6 +49,7 @@ func newCertificate(c *x509.Certificate) *certificate {
 		subject:     canonicalName(c.RawSubject),
 		overlooked:  overlooked(c),
 	}
+	out.notBeforeFault, out.notAfterFault = out.misdated()
 	out.selfIssued = bytes.Equal(c.RawIssuer, c.RawSubject)
 	if out.selfIssued {
 		out.issuer = out.subject

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"math/big"
-	"time"
 )
 
 // maxNameBytes bounds names, far above any in a certificate: comparing takes
@@ -194,45 +193,4 @@ func readInteger(der []byte) (*big.Int, bool) {
 		return nil, false
 	}
 	return new(big.Int).SetBytes(e.body), true
-}
-
-// readTime reads UTCTime and GeneralizedTime in the one form that RFC 5280
-// §4.1.2.5.1-2 leaves of each: seconds, no fractions, Z. Which of the two a CA
-// has to use for which year is not asked: a reader must process both (§5.1.2.4).
-func readTime(e element) (time.Time, bool) {
-	text, century := e.body, 0
-	switch {
-	case e.tag == tagUTCTime && len(text) == len("YYMMDDHHMMSSZ"):
-		century = 19
-		if text[0] < '5' {
-			century = 20
-		}
-	case e.tag == tagGeneralTime && len(text) == len("YYYYMMDDHHMMSSZ"):
-		first, ok := twoDigits(text)
-		if !ok {
-			return time.Time{}, false
-		}
-		century, text = first, text[2:]
-	default:
-		return time.Time{}, false
-	}
-	var parts [6]int // year, month, day, hour, minute, second
-	for i := range parts {
-		n, ok := twoDigits(text[2*i:])
-		if !ok {
-			return time.Time{}, false
-		}
-		parts[i] = n
-	}
-	if text[12] != 'Z' || parts[3] > 23 || parts[4] > 59 || parts[5] > 59 {
-		return time.Time{}, false
-	}
-	year, month, day := 100*century+parts[0], time.Month(parts[1]), parts[2]
-	t := time.Date(year, month, day, parts[3], parts[4], parts[5], 0, time.UTC)
-	return t, t.Month() == month && t.Day() == day // or it was the 30th of February
-}
-
-func twoDigits(text []byte) (int, bool) {
-	tens, ones := text[0]-'0', text[1]-'0'
-	return int(10*tens + ones), tens <= 9 && ones <= 9
 }

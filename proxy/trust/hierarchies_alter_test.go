@@ -178,7 +178,33 @@ func dateAlterations() []alteration {
 	} {
 		all = append(all, everywhere("dates", name, change)...)
 	}
+	// hierarchyTime lies between all of these, read as crypto/x509 reads them.
+	for name, text := range map[string][2]string{
+		"UTCTime and GeneralizedTime":         {"000101000000Z", "G20990101000000Z"},
+		"an offset at the beginning":          {"000101000000+0100", "G20990101000000Z"},
+		"an offset at the end":                {"000101000000Z", "490101000000-0100"},
+		"no seconds at the beginning":         {"0001010000Z", "490101000000Z"},
+		"no seconds at the end":               {"000101000000Z", "4901010000Z"},
+		"an offset in a GeneralizedTime":      {"G20000101000000+0100", "G20990101000000-0100"},
+		"a beginning ahead, with an offset":   {"490101000000+0100", "G20990101000000Z"},
+		"an end in the past, without seconds": {"000101000000Z", "0101010000Z"},
+	} {
+		all = append(all, everywhere("dates", name, func(c *draftCert) { c.RawValidity = rawValidity(text) })...)
+	}
 	return all
+}
+
+// rawValidity encodes two times as they stand, GeneralizedTime after a G.
+func rawValidity(text [2]string) []byte {
+	var body []byte
+	for _, t := range text {
+		tag := byte(tagUTCTime)
+		if whole, general := strings.CutPrefix(t, "G"); general {
+			tag, t = tagGeneralTime, whole
+		}
+		body = append(append(body, tag, byte(len(t))), t...)
+	}
+	return append([]byte{tagSequence, byte(len(body))}, body...)
 }
 
 func (m *mint) keyAlterations() []alteration {

@@ -16,6 +16,8 @@ const (
 	Expired                      // 10
 	CRLNotYetValid               // 11
 	CRLExpired                   // 12
+	NotBeforeForm                // 13: the beginning of validity is not in RFC 5280's form
+	NotAfterForm                 // 14: nor is its end
 	SelfSigned                   // 18: the certificate is its own issuer and not trusted
 	UntrustedRoot                // 19: the presented chain ends in a root that is not trusted
 	UnknownIssuer                // 20: the presented chain ends in a CA that nobody here knows
@@ -66,6 +68,8 @@ var reasonTable = [reasonCount]reasonInfo{
 	Expired:               {"expired", 10, "certificate has expired"},
 	CRLNotYetValid:        {"crl_not_yet_valid", 11, "CRL is not yet valid"},
 	CRLExpired:            {"crl_expired", 12, "CRL has expired"},
+	NotBeforeForm:         {"not_before_malformed", 13, "format error in certificate's notBefore field"},
+	NotAfterForm:          {"not_after_malformed", 14, "format error in certificate's notAfter field"},
 	SelfSigned:            {"self_signed", 18, "self-signed certificate"},
 	UntrustedRoot:         {"untrusted_root", 19, "self-signed certificate in certificate chain"},
 	UnknownIssuer:         {"unknown_issuer", 20, "unable to get local issuer certificate"},

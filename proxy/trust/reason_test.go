@@ -22,6 +22,8 @@ func TestReasonsHaveTheNumbersAndWordsOfOpenSSL(t *testing.T) {
 		{Expired, 10, "certificate has expired"},
 		{CRLNotYetValid, 11, "CRL is not yet valid"},
 		{CRLExpired, 12, "CRL has expired"},
+		{NotBeforeForm, 13, "format error in certificate's notBefore field"},
+		{NotAfterForm, 14, "format error in certificate's notAfter field"},
 		{SelfSigned, 18, "self-signed certificate"},
 		{UntrustedRoot, 19, "self-signed certificate in certificate chain"},
 		{UnknownIssuer, 20, "unable to get local issuer certificate"},

@@ -124,13 +124,24 @@ func (p *path) checkLinks(found *faults, signatures bool) {
 				checkSignature(c, issuer, found)
 			}
 		}
-		if !c.begun(p.now) {
-			found.add(NotYetValid, c)
-		}
-		if c.ended(p.now) {
-			found.add(Expired, c)
-		}
+		p.checkDates(c, found)
 		issuer = c
+	}
+}
+
+// checkDates is OpenSSL's ossl_x509_check_cert_time.
+func (p *path) checkDates(c *certificate, found *faults) {
+	switch {
+	case c.notBeforeFault != 0:
+		found.add(c.notBeforeFault, c)
+	case !c.begun(p.now):
+		found.add(NotYetValid, c)
+	}
+	switch {
+	case c.notAfterFault != 0:
+		found.add(c.notAfterFault, c)
+	case c.ended(p.now):
+		found.add(Expired, c)
 	}
 }
 
