@@ -35,13 +35,16 @@ func DN(rawName []byte) (string, error) {
 
 // appendDN is DN without the string. On error dst is returned as it was.
 func appendDN(dst, rawName []byte) ([]byte, error) {
-	if len(rawName) == 0 {
-		return dst, nil
-	}
+	return appendReversed(dst, rawName, appendAttribute)
+}
+
+// appendReversed appends a name's attributes from the last to the first, with "+" inside a relative distinguished name and ","
+// elsewhere, each as write says. On error dst is returned as it was.
+func appendReversed(dst, rawName []byte, write func(dst []byte, a attribute) []byte) ([]byte, error) {
 	var usual [usualAttributes]attribute
-	attrs, err := readName(usual[:0], rawName)
+	attrs, err := readRawName(usual[:0], rawName)
 	if err != nil {
-		return dst, fmt.Errorf("rendering distinguished name: %w", err)
+		return dst, err
 	}
 	out := dst
 	for i := len(attrs) - 1; i >= 0; i-- {
@@ -52,19 +55,44 @@ func appendDN(dst, rawName []byte) ([]byte, error) {
 			}
 			out = append(out, separator)
 		}
-		out = appendAttribute(out, attrs[i])
+		out = write(out, attrs[i])
 	}
 	return out, nil
 }
 
-func appendAttribute(dst []byte, a attribute) []byte {
+// readRawName is readName for what may be no name at all.
+func readRawName(attrs []attribute, rawName []byte) ([]attribute, error) {
+	if len(rawName) == 0 {
+		return nil, nil
+	}
+	attrs, err := readName(attrs, rawName)
+	if err != nil {
+		return nil, fmt.Errorf("rendering distinguished name: %w", err)
+	}
+	return attrs, nil
+}
+
+// appendType appends what OpenSSL calls an attribute's type: its short name, else the dotted OID.
+func appendType(dst []byte, a attribute) (out []byte, known bool) {
 	name, known := shortName(a.oid)
 	if !known {
-		dst = append(appendOID(dst, a.oid), '=')
+		return appendOID(dst, a.oid), false
+	}
+	return append(dst, name...), true
+}
+
+func appendAttribute(dst []byte, a attribute) []byte {
+	return appendTypeAndValue(dst, a, appendEscaped)
+}
+
+// appendTypeAndValue appends an attribute with its text, if it is text of a known type, as write says.
+func appendTypeAndValue(dst []byte, a attribute, write func(dst []byte, c rune, where place) []byte) []byte {
+	dst, known := appendType(dst, a)
+	dst = append(dst, '=')
+	if !known || !isText(a.value) {
 		return appendDump(dst, a.value)
 	}
-	dst = append(append(dst, name...), '=')
-	return appendValue(dst, a.value)
+	return appendText(dst, a.value, write)
 }
 
 // readName appends the attributes of a Name to attrs, in the order of the encoding, each checked so that rendering it

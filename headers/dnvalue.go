@@ -1,6 +1,7 @@
 package headers
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"unicode/utf8"
@@ -57,44 +58,50 @@ func wideRune(text []byte, width int) uint32 {
 	return c
 }
 
-// appendValue appends a checked value as text, as ASN1_STRING_print_ex does with ASN1_STRFLGS_RFC2253. What OpenSSL's
-// tag2nbyte does not count as text becomes a dump.
-func appendValue(dst []byte, v element) []byte {
+// isText reports whether OpenSSL's tag2nbyte counts a value as text. What it does not is shown as a dump.
+func isText(v element) bool {
 	switch v.tag {
-	case tagUTF8String:
-		for i, b := range v.content {
-			dst = appendByte(dst, b, placeOf(i, len(v.content)))
-		}
-		return dst
-	case tagNumericString, tagPrintableString, tagTeletexString, tagIA5String:
-		return appendWide(dst, v.content, 1) // T61 included: OpenSSL reads it as Latin-1
-	case tagBMPString:
-		return appendWide(dst, v.content, 2)
-	case tagUniversalString:
-		return appendWide(dst, v.content, 4)
+	case tagUTF8String, tagNumericString, tagPrintableString, tagTeletexString, tagIA5String, tagBMPString, tagUniversalString:
+		return true
 	default:
-		return appendDump(dst, v)
+		return false
 	}
 }
 
-// appendWide appends text of width bytes per character, converted to UTF-8 and escaped.
-func appendWide(dst, text []byte, width int) []byte {
-	var encoded [utf8.UTFMax]byte
-	for i := 0; i < len(text); i += width {
-		where := placeOf(i/width, len(text)/width)
-		c := wideRune(text[i:], width)
-		if c < utf8.RuneSelf {
-			dst = appendByte(dst, byte(c), where)
-			continue
+// characterAt takes the character at a place of checked text, and its size in the encoding.
+func characterAt(v element, at int) (c rune, size int) {
+	switch v.tag {
+	case tagUTF8String:
+		return utf8.DecodeRune(v.content[at:])
+	case tagBMPString:
+		return rune(wideRune(v.content[at:], 2)), 2
+	case tagUniversalString:
+		return rune(wideRune(v.content[at:], 4)), 4
+	default:
+		return rune(v.content[at]), 1 // T61 included: OpenSSL reads it as Latin-1
+	}
+}
+
+// appendText appends checked text character by character, each as write says.
+func appendText(dst []byte, v element, write func(dst []byte, c rune, where place) []byte) []byte {
+	for at := 0; at < len(v.content); {
+		c, size := characterAt(v, at)
+		where := inside
+		switch {
+		case at+size == len(v.content):
+			where = atEnd // a value's only character, too
+		case at == 0:
+			where = atStart
 		}
-		for _, b := range encoded[:utf8.EncodeRune(encoded[:], rune(c))] {
-			dst = appendByte(dst, b, where)
-		}
+		dst = write(dst, c, where)
+		at += size
 	}
 	return dst
 }
 
-// place is where in its value a character stands, which decides about space and #.
+// place is where in its value a character stands, which decides about space and #. A value's only character stands at the
+// end, not at the start: OpenSSL's do_buf overwrites the one with the other, so that CN "#" is printed bare. RFC 4514 §2.4
+// would escape it.
 type place byte
 
 const (
@@ -103,20 +110,19 @@ const (
 	atEnd
 )
 
-// placeOf gives a value's only character the rule for the last, not for the first: OpenSSL's do_buf overwrites the one
-// with the other, so that CN "#" is printed bare. RFC 4514 §2.4 would escape it.
-func placeOf(i, n int) place {
-	switch i {
-	case n - 1:
-		return atEnd
-	case 0:
-		return atStart
-	default:
-		return inside
-	}
-}
-
 const upperHex = "0123456789ABCDEF"
+
+// appendEscaped appends one character as ASN1_STRING_print_ex does with ASN1_STRFLGS_RFC2253: as the bytes of its UTF-8.
+func appendEscaped(dst []byte, c rune, where place) []byte {
+	if c < utf8.RuneSelf {
+		return appendByte(dst, byte(c), where)
+	}
+	var encoded [utf8.UTFMax]byte
+	for _, b := range encoded[:utf8.EncodeRune(encoded[:], c)] {
+		dst = appendByte(dst, b, where)
+	}
+	return dst
+}
 
 // appendByte appends one byte of UTF-8 with the escapes of RFC 2253 §2.4 as OpenSSL applies them
 // (ASN1_STRFLGS_ESC_2253, _ESC_CTRL, _ESC_MSB).
@@ -136,22 +142,25 @@ func appendByte(dst []byte, b byte, where place) []byte {
 // appendDump appends a value as # and the upper-case hex of its DER (ASN1_STRFLGS_DUMP_DER).
 func appendDump(dst []byte, v element) []byte {
 	dst = append(dst, '#')
-	if v.tag == tagBitString {
-		return appendBitString(dst, v)
+	if v.tag != tagBitString {
+		return appendHex(dst, v.full)
 	}
-	return appendHex(dst, v.full)
+	bits, unused := countedBits(v), v.content[0]
+	if len(bits) == 0 {
+		unused = 0
+	}
+	dst = appendHex(dst, v.full[:len(v.full)-len(v.content)])
+	return appendHex(appendHex(dst, []byte{unused}), bits)
 }
 
-// appendBitString clears the bits that do not count, as OpenSSL does by reading and writing the value (X.690 §11.2.1
+// countedBits are the bytes of a BIT STRING without the bits that do not count, which OpenSSL clears in reading (X.690 §11.2.1
 // asks the issuer to have done so, and crypto/x509 does not read such names).
-func appendBitString(dst []byte, v element) []byte {
-	header := v.full[:len(v.full)-len(v.content)]
-	if len(v.content) == 1 {
-		return append(appendHex(dst, header), '0', '0')
+func countedBits(v element) []byte {
+	bits := bytes.Clone(v.content[1:])
+	if last := len(bits) - 1; last >= 0 {
+		bits[last] = bits[last] >> v.content[0] << v.content[0]
 	}
-	last := len(v.full) - 1
-	dst = appendHex(dst, v.full[:last])
-	return appendHex(dst, []byte{v.full[last] >> v.content[0] << v.content[0]})
+	return bits
 }
 
 func appendHex(dst, data []byte) []byte {

@@ -12,11 +12,13 @@ const (
 	variableKeep  = "MTLS_KEEP_HEADERS"
 )
 
-// StripOptions is what an operator changes about the names that clients may not send. Both lists hold field names in any
+// StripOptions is what an operator changes about the names that clients may not send. The lists hold field names in any
 // spelling and are compared folded, each name once or often.
 type StripOptions struct {
+	Emit  []string // the names that the sidecar sends (Template.Names): dropped, whatever else holds of them
 	Strip []string // MTLS_STRIP_HEADERS: dropped in addition
 	Keep  []string // MTLS_KEEP_HEADERS: forwarded although a dialect has the name
+	Paths bool     // MTLS_ROUTES is set: names that tell an application of another path are dropped, too
 }
 
 // NewStripper makes a Stripper for all dialects and the operator's additions and exceptions. The error joins one error for
@@ -26,7 +28,7 @@ func NewStripper(opt StripOptions) (*Stripper, error) {
 	if err := opt.check(); err != nil {
 		return nil, err
 	}
-	names := len(guardedNames) + len(notInTrailers) + len(opt.Strip) + len(opt.Keep) + 1
+	names := len(guardedNames) + len(notInTrailers) + len(otherPaths) + len(opt.Emit) + len(opt.Strip) + len(opt.Keep) + 1
 	for _, d := range dialects {
 		names += len(d.names)
 	}
@@ -35,9 +37,13 @@ func NewStripper(opt StripOptions) (*Stripper, error) {
 		size *= 2
 	}
 	s := &Stripper{table: make([]entry, size)}
-	// insert keeps the first rule for a name, so the operator's come first.
+	// insert keeps the first rule for a name: what we send ourselves, then the operator's.
+	s.insertAll(opt.Emit, dropped)
 	s.insertAll(opt.Keep, kept)
 	s.insertAll(opt.Strip, dropped)
+	if opt.Paths {
+		s.insertAll(otherPaths[:], dropped)
+	}
 	for _, g := range guardedNames {
 		s.insert(folded(g.name), exactOnly)
 	}
@@ -70,6 +76,10 @@ func (o StripOptions) check() error {
 	fault := func(variable, name, why string) {
 		faults = append(faults, fmt.Errorf("%s=%q %s", variable, name, why))
 	}
+	emitted := make(map[string]bool, len(o.Emit))
+	for _, n := range o.Emit {
+		emitted[folded(n)] = true
+	}
 	stripped := make(map[string]bool, len(o.Strip))
 	for _, n := range o.Strip {
 		if why := cannotStrip(n); why != "" {
@@ -79,6 +89,9 @@ func (o StripOptions) check() error {
 	}
 	for _, n := range o.Keep {
 		why := cannotKeep(n)
+		if why == "" && emitted[folded(n)] {
+			why = "is written by the sidecar (" + variableHeaders + "), and a client's own would be believed; remove it"
+		}
 		if why == "" && stripped[folded(n)] {
 			why = "is in " + variableStrip + " too; remove it from one of them"
 		}
@@ -113,9 +126,6 @@ func cannotKeep(name string) string {
 		return notAFieldName
 	}
 	f := folded(name)
-	if f == folded(NameVerified) || f == folded(NameDN) {
-		return "is written by the sidecar, and a client's own would be believed; remove it"
-	}
 	switch guardOf(f) {
 	case framing:
 		return "frames the message, and its exact spelling needs no exception; remove it"

@@ -30,6 +30,7 @@ func TestOperatorsAddAndExceptNames(t *testing.T) {
 
 func TestEveryFaultOfTheOperatorIsNamedAtOnce(t *testing.T) {
 	_, err := NewStripper(StripOptions{
+		Emit:  []string{NameVerified, NameDN},
 		Strip: []string{"Host", "transfer_encoding", "a b", "", "X-Forwarded-For", "X-Both", "é"},
 		Keep: []string{"VERIFIED", "d.n", "dn", "Connection", "TE", "Cookie", "Authorization", "X:", "X-Forwarded-For", "x-real-ip",
 			"x_both", "Via", "Content-Type"},
@@ -44,8 +45,8 @@ func TestEveryFaultOfTheOperatorIsNamedAtOnce(t *testing.T) {
 		`MTLS_STRIP_HEADERS="" is not a field name; separate names by commas`,
 		`MTLS_STRIP_HEADERS="X-Forwarded-For" is set by MTLS_FORWARDED_FOR: use replace or off there`,
 		`MTLS_STRIP_HEADERS="é" is not a field name; separate names by commas`,
-		`MTLS_KEEP_HEADERS="VERIFIED" is written by the sidecar, and a client's own would be believed; remove it`,
-		`MTLS_KEEP_HEADERS="dn" is written by the sidecar, and a client's own would be believed; remove it`,
+		`MTLS_KEEP_HEADERS="VERIFIED" is written by the sidecar (MTLS_HEADERS), and a client's own would be believed; remove it`,
+		`MTLS_KEEP_HEADERS="dn" is written by the sidecar (MTLS_HEADERS), and a client's own would be believed; remove it`,
 		`MTLS_KEEP_HEADERS="Connection" frames the message, and its exact spelling needs no exception; remove it`,
 		`MTLS_KEEP_HEADERS="TE" frames the message, and its exact spelling needs no exception; remove it`,
 		`MTLS_KEEP_HEADERS="Cookie" passes in its exact spelling; remove it`,

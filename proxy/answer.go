@@ -67,6 +67,7 @@ func (c *conn) appendAnswerHead(dst []byte, r *http1.Response, f answerFraming) 
 	dst = append(dst, "\r\n"...)
 	for i := range r.Fields {
 		field := &r.Fields[i]
+		value := field.Value
 		switch field.Kind {
 		case http1.Connection, http1.KeepAlive, http1.ProxyConnection, http1.TransferEncoding, http1.Upgrade:
 			continue
@@ -78,10 +79,13 @@ func (c *conn) appendAnswerHead(dst []byte, r *http1.Response, f answerFraming) 
 			if r.Nominated(field.Name) {
 				continue
 			}
+			if field.Kind == http1.Vary {
+				value = c.server.variesFor(value)
+			}
 		}
 		dst = append(dst, field.Name...)
 		dst = append(dst, ": "...)
-		dst = append(dst, field.Value...)
+		dst = append(dst, value...)
 		dst = append(dst, "\r\n"...)
 	}
 	if f.chunked {

@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"crypto/x509"
 	"fmt"
 	"strings"
 	"testing"
@@ -67,7 +68,7 @@ func BenchmarkRequestHead(b *testing.B) {
 					b.Fatal(err)
 				}
 				var err error
-				if c.work.out, err = c.appendRequestHead(c.work.out[:0]); err != nil {
+				if c.work.out, err = c.appendRequestHead(c.work.out[:0], c.memo.answer.lines); err != nil {
 					b.Fatal(err)
 				}
 			}
@@ -78,7 +79,7 @@ func BenchmarkRequestHead(b *testing.B) {
 // headConn is a connection without sockets whose client is believed.
 func headConn(t testing.TB, s *Server) *conn {
 	t.Helper()
-	lines, err := headers.Identity(headers.Facts{Verify: headers.VerifySuccess, Subject: testCA(t).client.Leaf.RawSubject})
+	lines, _, err := s.config.Headers.Render(headers.Facts{Verify: headers.VerifySuccess, Chain: []*x509.Certificate{testCA(t).client.Leaf}})
 	if err != nil {
 		t.Fatal(err)
 	}

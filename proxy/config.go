@@ -79,6 +79,13 @@ type Config struct {
 	// OCSPMaxAge is how long an answer counts that says itself to be good for longer.
 	OCSPMaxAge Duration `env:"MTLS_OCSP_MAX_AGE" envDefault:"10m"`
 
+	// Routes says which paths need a believed certificate, and which are served
+	// without asking who the client is.
+	Routes Routes `env:"MTLS_ROUTES"`
+
+	// Headers says what the application is told of the client, and by which
+	// names: presets, and Name=$variable (see headers.ParseTemplate).
+	Headers HeaderTemplate `env:"MTLS_HEADERS" envDefault:"nginx"`
 	// StripHeaders lists further request headers that clients may not send, in
 	// any spelling.
 	StripHeaders List `env:"MTLS_STRIP_HEADERS"`
@@ -233,6 +240,7 @@ func (c *Config) validate() []Fault {
 		}
 	}
 	faults = append(faults, c.revocationFaults()...)
+	faults = append(faults, c.routeFaults()...)
 	return append(faults, c.headerFaults()...)
 }
 
@@ -254,15 +262,34 @@ func upgradeProblem(protocol string, listed int) string {
 	return ""
 }
 
+// routeFaults checks MTLS_ROUTES against the mode.
+func (c *Config) routeFaults() []Fault {
+	var faults []Fault
+	if c.Routes.has(needOff) && c.RejectWith == RejectAlert {
+		faults = append(faults, Fault{"MTLS_ROUTES", c.Routes.String(),
+			"has a path that is off, and MTLS_REJECT_WITH=alert refuses clients before their path is known; use MTLS_REJECT_WITH=page, or optional for the path"})
+	}
+	if c.Routes.has(needRequire) && c.VerifyClient == VerifyOff {
+		faults = append(faults, Fault{"MTLS_ROUTES", c.Routes.String(),
+			"requires a certificate for a path, and MTLS_VERIFY_CLIENT=off asks no client for one; set that to optional"})
+	}
+	return faults
+}
+
 // headerFaults has package headers check the names in MTLS_STRIP_HEADERS and
 // MTLS_KEEP_HEADERS.
 func (c *Config) headerFaults() []Fault {
-	_, err := headers.NewStripper(headers.StripOptions{Strip: c.StripHeaders, Keep: c.KeepHeaders})
+	_, err := headers.NewStripper(c.stripOptions())
 	var faults []Fault
 	for _, part := range parts(err) {
 		faults = append(faults, faultFromText(part.Error()))
 	}
 	return faults
+}
+
+// stripOptions says which names no client may send.
+func (c *Config) stripOptions() headers.StripOptions {
+	return headers.StripOptions{Emit: c.Headers.Names(), Strip: c.StripHeaders, Keep: c.KeepHeaders, Paths: c.Routes.Set()}
 }
 
 type timeout struct {

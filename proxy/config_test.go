@@ -128,7 +128,7 @@ func TestSettingsThatWouldOpenTheDoorAreRefused(t *testing.T) {
 
 func TestAllFaultsComeAtOnce(t *testing.T) {
 	_, err := Environment([]string{"MTLS_VERIFY_CLENT=on", "MTLS_MIN_TLS=1.0", "MTLS_IDLE_TIMEOUT=soon", "HOME=/"})
-	want := `the configuration cannot be used, 3 variables are wrong:
+	want := `the configuration cannot be used, 3 faults:
   MTLS_IDLE_TIMEOUT="soon" must be a time with its unit, such as 500ms, 10s or 5m
   MTLS_MIN_TLS="1.0" must be 1.2 or 1.3
   MTLS_VERIFY_CLENT is not a variable of this program; the nearest one is MTLS_VERIFY_CLIENT`

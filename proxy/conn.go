@@ -21,7 +21,8 @@ type conn struct {
 	session session
 	peer    atomic.Pointer[peer] // nil: it presented no certificate
 	memo    memo
-	until   atomic.Int64 // of the memo, for the sweeper
+	nobody  []byte       // what is told on a path where MTLS_ROUTES says off; made when it is needed
+	until   atomic.Int64 // of the verdict, for the sweeper
 	told    atomic.Bool  // the application is being told of a client's certificate: a request is in flight
 	vouched atomic.Bool  // what it is told is SUCCESS
 	tunnels atomic.Bool  // that request has become a tunnel

@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"github.com/caarlos0/env/v11"
+
+	"mtls-sidecar/headers"
 )
 
 const prefix = "MTLS_"
@@ -30,17 +32,17 @@ func (f Fault) String() string {
 // ConfigError is every fault of a configuration at once, sorted by variable.
 type ConfigError struct{ Faults []Fault }
 
-// Error lists the faults, one a line.
+// Error lists the faults, each beginning on a line of its own.
 func (e *ConfigError) Error() string {
 	lines := make([]string, len(e.Faults))
 	for i, f := range e.Faults {
 		lines[i] = "  " + f.String()
 	}
-	noun := "1 variable is"
+	noun := "1 fault"
 	if len(e.Faults) != 1 {
-		noun = fmt.Sprintf("%d variables are", len(e.Faults))
+		noun = fmt.Sprintf("%d faults", len(e.Faults))
 	}
-	return fmt.Sprintf("the configuration cannot be used, %s wrong:\n%s", noun, strings.Join(lines, "\n"))
+	return fmt.Sprintf("the configuration cannot be used, %s:\n%s", noun, strings.Join(lines, "\n"))
 }
 
 // serviceLink matches what Kubernetes injects for a Service named mtls or
@@ -72,7 +74,7 @@ func Environment(environ []string) (*Config, error) {
 		case serviceLink.MatchString(name) && !portByHand(name, value):
 		default:
 			faults = append(faults, Fault{name, "", fmt.Sprintf(
-				"is not a variable of this program; the nearest one is %s", nearest(name, known))})
+				"is not a variable of this program; the nearest one is %s", headers.Nearest(name, variableNames(known)))})
 		}
 	}
 	config := &Config{}
@@ -114,7 +116,13 @@ func parseFaults(err error, set map[string]string) []Fault {
 		}
 		field, _ := reflect.TypeFor[Config]().FieldByName(parse.Name)
 		name := field.Tag.Get("env")
-		faults = append(faults, Fault{name, redactURLs(set[name]), parse.Err.Error()})
+		for _, part := range parts(parse.Err) {
+			if text := part.Error(); strings.HasPrefix(text, name+"=") {
+				faults = append(faults, faultFromText(text))
+			} else {
+				faults = append(faults, Fault{name, redactURLs(set[name]), text})
+			}
+		}
 	}
 	return faults
 }
@@ -134,35 +142,12 @@ func Variables() []Variable {
 	return list
 }
 
-// nearest is the known name with the smallest edit distance.
-func nearest(name string, known []Variable) string {
-	best, least := "", 1<<30
-	for _, v := range known {
-		if d := editDistance(name, v.Name); d < least {
-			best, least = v.Name, d
-		}
+func variableNames(known []Variable) []string {
+	list := make([]string, len(known))
+	for i, v := range known {
+		list[i] = v.Name
 	}
-	return best
-}
-
-// editDistance is Levenshtein's, by the two-row method.
-func editDistance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := diagonal
-			if a[i] != b[j] {
-				cost = 1 + min(diagonal, row[j], row[j+1])
-			}
-			diagonal, row[j+1] = row[j+1], cost
-		}
-	}
-	return row[len(b)]
+	return list
 }
 
 // faultFromText splits an error of the form VARIABLE="value" problem.

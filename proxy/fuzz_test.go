@@ -46,7 +46,7 @@ func relayed(c *conn, raw []byte) []byte {
 	}
 	c.note()
 	var err error
-	if w.out, err = c.appendRequestHead(w.out[:0]); err != nil {
+	if w.out, err = c.appendRequestHead(w.out[:0], c.memo.answer.lines); err != nil {
 		return nil
 	}
 	w.client.Advance(size)

@@ -6,12 +6,14 @@ import (
 	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/rsa"
+	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
 	"sync"
 	"time"
 
+	"mtls-sidecar/headers"
 	"mtls-sidecar/proxy/trust"
 )
 
@@ -96,7 +98,7 @@ func (i *Inspector) Inspect(ctx context.Context, file string) (*Finding, error) 
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", Printable(file), err)
 	}
-	f := &Finding{Notes: notesOn(presented)}
+	f := &Finding{Notes: append(notesOn(presented), i.server.config.notesOnLines()...)}
 	if i.server.config.VerifyClient == VerifyOff {
 		i.unasked(f)
 		return f, nil
@@ -119,7 +121,8 @@ func (i *Inspector) Inspect(ctx context.Context, file string) (*Finding, error) 
 		return f, nil
 	}
 	f.Culprit, f.Until = v.Culprit, v.Until
-	i.tell(f, v, presented[0])
+	i.tell(f, v, presented)
+	f.Notes = append(f.Notes, i.server.config.notesOnRoutes(f.Success)...)
 	return f, nil
 }
 
@@ -128,12 +131,12 @@ func (i *Inspector) unasked(f *Finding) {
 	var nobody trust.Verdict
 	f.Verify = nobody.Text()
 	f.Reason, f.Advice = "not_asked", "MTLS_VERIFY_CLIENT=off asks no client for a certificate, so this one is not looked at. Set it to optional or on."
-	lines, _, _ := i.server.identity(nobody.Text(), nobody, nil) // NONE can always be told
+	lines, _, _ := i.server.identity(factsOf(nobody, nobody.Text(), nil)) // NONE can always be told
 	f.Lines = string(lines)
 }
 
 // tell fills in what comes of a verdict: the lines for the application, or what the client gets.
-func (i *Inspector) tell(f *Finding, v trust.Verdict, leaf *x509.Certificate) {
+func (i *Inspector) tell(f *Finding, v trust.Verdict, presented []*x509.Certificate) {
 	f.Verify = v.Text()
 	if v.Status != trust.Success {
 		f.Reason, f.Advice = v.Reason.String(), v.Reason.Advice()
@@ -141,7 +144,12 @@ func (i *Inspector) tell(f *Finding, v trust.Verdict, leaf *x509.Certificate) {
 	a := i.server.admit(v)
 	rejected := a.page != nil
 	if !rejected {
-		a.lines, a.page, _ = i.server.identity(a.tell, v, leaf) // why not is in the page
+		facts := factsOf(v, a.tell, presented)
+		facts.Now = time.Now()
+		var untold *untoldError
+		if a.lines, _, untold = i.server.identity(facts); untold != nil {
+			a.page = untold.page // and says why
+		}
 	}
 	f.Lines = string(a.lines)
 	switch {
@@ -231,6 +239,30 @@ const (
 	maxTLSKeyBits      = 8192
 	maxTLSCertificates = 256 << 10
 )
+
+// notesOnLines tells when the lines shown are not all, since there is no connection.
+func (c *Config) notesOnLines() []string {
+	facts := headers.Facts{Verify: headers.VerifyNone}
+	without, _, _ := c.Headers.Render(facts) // NONE can always be told
+	facts.TLS = &tls.ConnectionState{Version: tls.VersionTLS13, CipherSuite: tls.TLS_AES_128_GCM_SHA256, CurveID: tls.X25519,
+		ServerName: "localhost", NegotiatedProtocol: "http/1.1"}
+	if with, _, _ := c.Headers.Render(facts); bytes.Equal(with, without) {
+		return nil
+	}
+	return []string{"what MTLS_HEADERS tells of the connection ($ssl_protocol and the like) is left out here"}
+}
+
+// notesOnRoutes tells where MTLS_ROUTES makes a difference.
+func (c *Config) notesOnRoutes(success bool) []string {
+	var notes []string
+	if c.Routes.has(needRequire) && !success {
+		notes = append(notes, "where MTLS_ROUTES says require, the answer is 403")
+	}
+	if c.Routes.has(needOff) {
+		notes = append(notes, "where MTLS_ROUTES says off, the application is told NONE")
+	}
+	return notes
+}
 
 // notesOn tells what is likely to be a mistake of whoever made the file.
 func notesOn(presented []*x509.Certificate) []string {

@@ -1,7 +1,9 @@
 package proxy
 
 import (
+	"bytes"
 	"crypto/x509"
+	"fmt"
 	"time"
 
 	"go.uber.org/zap"
@@ -15,15 +17,23 @@ import (
 // load and two comparisons.
 type memo struct {
 	generation uint64
-	until      int64 // Unix nanoseconds
+	until      int64 // Unix nanoseconds: of the verdict, or of a value that is told
 	answer     answer
 }
 
 // answer is what a verdict comes to under the configured mode.
 type answer struct {
-	lines []byte   // for the application, ready to be copied into a head
-	page  *refusal // for the client; nil: the request is admitted
-	tell  string   // $ssl_client_verify as the application is told it
+	lines     []byte   // for the application, ready to be copied into a head
+	page      *refusal // for the client; nil: the request is admitted
+	protected *refusal // the same, where MTLS_ROUTES requires a certificate
+	tell      string   // $ssl_client_verify as the application is told it
+	refused   *refused // with either page
+}
+
+// refused is what the log tells of a client that got a page.
+type refused struct {
+	verdict trust.Verdict
+	detail  string
 }
 
 // judge makes the memo current. It looks at the clock's wall time, since that is
@@ -43,21 +53,15 @@ func (c *conn) judgeAfresh(now time.Time) {
 	for range rejudge {
 		generation := s.store.Generation()
 		verdict = c.verdict(s.store.Current(), now)
-		a := s.admit(verdict)
-		if a.page == nil {
-			a = s.render(c, verdict, a)
-		}
-		c.memo = memo{generation, untilNano(verdict), a}
-		c.vouched.Store(verdict.Status == trust.Success && a.page == nil)
-		c.until.Store(c.memo.until)
-		s.sweeper.until(c.memo.until)
+		until := untilNano(verdict)
+		c.memo = s.render(c, verdict, memo{generation, until, s.admit(verdict)})
+		c.vouched.Store(verdict.Status == trust.Success && c.memo.answer.page == nil)
+		c.until.Store(until)
+		s.sweeper.until(until)
 		c.now = time.Now()
 		if now = s.wall(c.now); generation == s.store.Generation() && now.UnixNano() < c.memo.until {
 			break
 		}
-	}
-	if page := c.memo.answer.page; page != nil {
-		s.logRefusal(c, verdict, page)
 	}
 }
 
@@ -89,75 +93,153 @@ func (c *conn) verdict(snapshot *trust.Snapshot, now time.Time) trust.Verdict {
 // admit applies the mode (nginx's ssl_verify_client) to a verdict.
 func (s *Server) admit(v trust.Verdict) answer {
 	mode := s.config.VerifyClient
+	a := answer{tell: v.Text()}
 	switch {
-	case v.Status == trust.None && mode == VerifyOn:
-		return answer{page: noCertificate}
-	case v.Status == trust.None || v.Status == trust.Success:
-		return answer{tell: v.Text()}
-	case mode == VerifyOptionalNoCA && v.Reason.UnknownCA(),
-		mode == VerifyOptional && s.config.InvalidCert == InvalidFailed:
-		return answer{tell: v.Text()}
-	case mode == VerifyOptional && s.config.InvalidCert == InvalidNone:
-		return answer{tell: trust.Verdict{}.Text()}
+	case v.Status == trust.None:
+		a.protected = certificateRequired
+		if mode == VerifyOn {
+			a.page = noCertificate
+		}
+	case v.Status == trust.Success:
+		return a
 	default:
-		return answer{page: badCertificate(v.Reason)}
+		a.protected = forbidden(v.Reason)
+		switch {
+		case mode == VerifyOptionalNoCA && v.Reason.UnknownCA(), mode == VerifyOptional && s.config.InvalidCert == InvalidFailed:
+		case mode == VerifyOptional && s.config.InvalidCert == InvalidNone:
+			a.tell = trust.Verdict{}.Text()
+		default:
+			a.page = badCertificate(v.Reason)
+		}
 	}
-}
-
-// render makes the lines that tell the application who asks. They are rendered
-// once for a connection and verdict, and copied into each request.
-func (s *Server) render(c *conn, v trust.Verdict, a answer) answer {
-	var leaf *x509.Certificate
-	if who := c.peer.Load(); who != nil {
-		leaf = who.chain[0]
-	}
-	lines, page, err := s.identity(a.tell, v, leaf)
-	if err != nil {
-		s.log.Error("the identity lines cannot be rendered", zap.String("remote", c.remote), zap.Error(err))
-	}
-	if page != nil {
-		return answer{page: page}
-	}
-	lines = append(lines, "X-Real-IP: "...)
-	lines = append(lines, c.remote...)
-	lines = append(lines, "\r\nX-Forwarded-Proto: https\r\n"...)
-	a.lines = lines
+	a.refused = &refused{verdict: v, detail: v.Reason.Text()}
 	return a
 }
 
-// identity renders the lines that say who the client is, or says which page it
-// gets because they cannot be.
-func (s *Server) identity(tell string, v trust.Verdict, leaf *x509.Certificate) ([]byte, *refusal, error) {
-	facts := headers.Facts{Verify: tell}
-	if v.Status == trust.Success && leaf != nil {
-		facts.Subject = leaf.RawSubject
+// render makes the lines that tell the application who asks. They are rendered
+// once for a connection and verdict, and copied into each request; the memo ends
+// where one of their values does.
+func (s *Server) render(c *conn, v trust.Verdict, m memo) memo {
+	if m.answer.page != nil {
+		return m
 	}
-	lines, err := headers.Identity(facts)
+	facts := factsOf(v, m.answer.tell, c.presented())
+	state := c.tls.ConnectionState()
+	facts.TLS, facts.Now = &state, s.wall(c.now)
+	lines, until, err := s.identity(facts)
+	if err != nil {
+		m.answer.page = err.page
+		if v.Status == trust.Success {
+			m.answer.protected = err.page
+		}
+		m.answer.refused = &refused{v, err.Error()}
+		return m
+	}
+	if !until.IsZero() {
+		m.until = min(m.until, until.UnixNano())
+	}
+	m.answer.lines = c.appendAddress(lines)
+	return m
+}
+
+// asNobody are the lines of a client that is not asked who it is.
+func (c *conn) asNobody() (lines []byte, page *refusal) {
+	if c.nobody != nil {
+		return c.nobody, nil
+	}
+	state := c.tls.ConnectionState()
+	facts := factsOf(trust.Verdict{}, trust.Verdict{}.Text(), nil)
+	facts.TLS, facts.Now = &state, c.server.wall(c.now)
+	lines, _, err := c.server.identity(facts)
+	if err != nil {
+		return nil, err.page
+	}
+	c.nobody = c.appendAddress(lines)
+	return c.nobody, nil
+}
+
+// presented is what the client sent in the handshake, its own certificate first.
+func (c *conn) presented() []*x509.Certificate {
+	if who := c.peer.Load(); who != nil {
+		return who.chain
+	}
+	return nil
+}
+
+// factsOf is what may be told of a client: of an unverified certificate what was
+// presented, of a verified one the path to the root, which is all that was looked at.
+func factsOf(v trust.Verdict, tell string, presented []*x509.Certificate) headers.Facts {
+	facts := headers.Facts{Verify: tell, Chain: presented}
+	switch v.Status {
+	case trust.Success:
+		facts.Chain = v.Chain
+		if len(v.Chain) > 1 {
+			facts.Chain = v.Chain[:len(v.Chain)-1]
+		}
+	case trust.Failed:
+		facts.Reason, facts.Code = v.Reason.String(), v.Reason.Code()
+	}
+	return facts
+}
+
+// untoldError says that the application cannot be told of a client.
+type untoldError struct {
+	page *refusal
+	why  string
+}
+
+func (e *untoldError) Error() string { return e.why }
+
+// identity renders the lines that say who the client is. until is when one of
+// them changes; zero: never.
+func (s *Server) identity(facts headers.Facts) (lines []byte, until time.Time, untold *untoldError) {
+	lines, until, err := s.config.Headers.Render(facts)
+	limit := int(s.config.MaxIdentityBytes)
 	switch {
 	case err != nil:
-		return nil, unrenderable, err
-	case len(lines) > int(s.config.MaxIdentityBytes):
-		return nil, identityTooLarge, nil
+		return nil, time.Time{}, &untoldError{unrenderable, err.Error()}
+	case len(lines) > limit:
+		return nil, time.Time{}, &untoldError{identityTooLarge,
+			fmt.Sprintf("the identity lines take %d bytes, and MTLS_MAX_IDENTITY_BYTES allows %d", len(lines), limit)}
 	}
-	return lines, nil, nil
+	return lines, until, nil
+}
+
+// appendAddress ends the identity lines with what is always told.
+func (c *conn) appendAddress(lines []byte) []byte {
+	lines = append(lines, "X-Real-IP: "...)
+	lines = append(lines, c.remote...)
+	return append(lines, "\r\nX-Forwarded-Proto: https\r\n"...)
 }
 
 // logRefusal writes the line that somebody looks for at three in the morning.
-func (s *Server) logRefusal(c *conn, v trust.Verdict, page *refusal) {
+func (c *conn) logRefusal(page *refusal) {
 	fields := []zap.Field{
 		zap.String("remote", c.remote),
 		zap.String("reason", page.reason),
 		zap.Int("status", page.status),
+		zap.ByteString("path", c.path()),
 	}
-	if v.Status == trust.Failed {
-		fields = append(fields, zap.String("detail", v.Reason.Text()))
-		if v.Culprit != nil {
-			fields = append(fields, zap.Dict("culprit", certificateFields(v.Culprit)...))
+	if r := c.memo.answer.refused; r != nil {
+		if r.detail != "" {
+			fields = append(fields, zap.String("detail", r.detail))
+		}
+		if r.verdict.Culprit != nil {
+			fields = append(fields, zap.Dict("culprit", certificateFields(r.verdict.Culprit)...))
 		}
 	}
 	if who := c.peer.Load(); who != nil {
 		fields = append(fields, certificateFields(who.chain[0])...)
 	}
 	fields = append(fields, zap.Bool("resumed", c.tls.ConnectionState().DidResume))
-	s.log.Info("client certificate refused", fields...)
+	c.server.log.Info("client certificate refused", fields...)
+}
+
+// maxLoggedPath is how much of a path the log shows, in bytes.
+const maxLoggedPath = 256
+
+// path is what was asked for, for the log: queries may hold secrets.
+func (c *conn) path() []byte {
+	path, _, _ := bytes.Cut(c.work.request.Target, []byte("?"))
+	return path[:min(len(path), maxLoggedPath)]
 }

@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"crypto/tls"
 	"testing"
 	"time"
 
@@ -13,7 +14,7 @@ func judgedConn(t testing.TB) *conn {
 	t.Helper()
 	s := newSidecar(t, "http://127.0.0.1:1")
 	certificate := issue(t, pki.Options{})
-	c := &conn{server: s.Server, remote: "192.0.2.1"}
+	c := &conn{server: s.Server, remote: "192.0.2.1", tls: tls.Server(nil, &tls.Config{})}
 	chain, err := pki.Chain(*certificate)
 	if err != nil {
 		t.Fatal(err)

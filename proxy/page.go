@@ -25,6 +25,8 @@ type refusal struct {
 var (
 	noCertificate = &refusal{400, "no_certificate", "No required SSL certificate was sent",
 		"This server asks every client for a certificate, and yours sent none. Configure a client certificate and its key in your client."}
+	certificateRequired = &refusal{403, "certificate_required", "Forbidden",
+		"What you ask for is for clients with a certificate, and yours sent none. Configure a client certificate and its key in your client."}
 	plainHTTP = &refusal{400, "plain_http", "The plain HTTP request was sent to HTTPS port",
 		"This port speaks TLS. Use https:// in the address."}
 	unrenderable = &refusal{400, "unrenderable_subject", "The SSL certificate error",
@@ -45,6 +47,12 @@ var (
 // which people search for.
 func badCertificate(reason trust.Reason) *refusal {
 	return &refusal{400, reason.String(), "The SSL certificate error", reason.Advice() + " (" + reason.Text() + ")"}
+}
+
+// forbidden is badCertificate on a path that MTLS_ROUTES protects.
+func forbidden(reason trust.Reason) *refusal {
+	return &refusal{403, reason.String(), "Forbidden",
+		"What you ask for is for clients with a valid certificate. " + reason.Advice() + " (" + reason.Text() + ")"}
 }
 
 // badRequest tells which rule of HTTP a message broke.

@@ -73,7 +73,7 @@ func problemOf(t *testing.T, page []byte) (p struct {
 }
 
 func TestEveryReasonHasItsWordAndAdviceOnThePage(t *testing.T) {
-	pages := []*refusal{noCertificate, plainHTTP, unrenderable, identityTooLarge, bodyTooLarge, upstreamDown, upstreamBroken, upstreamSlow}
+	pages := []*refusal{noCertificate, certificateRequired, plainHTTP, unrenderable, identityTooLarge, bodyTooLarge, upstreamDown, upstreamBroken, upstreamSlow}
 	for reason := trust.Reason(1); reason.String() != "unspecified"; reason++ {
 		pages = append(pages, badCertificate(reason))
 	}

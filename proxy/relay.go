@@ -30,25 +30,44 @@ func (c *conn) relay() ending {
 		return c.refuseHead(err)
 	}
 	c.note()
-	if c.peer.Load() != nil {
+	need := c.server.config.Routes.decide(originForm(w.request.Method, w.request.Target))
+	if need != needOff && c.peer.Load() != nil {
 		// Before the judgement: whatever changes belief after it sees that there
 		// is something to cut.
 		c.told.Store(true)
 		defer c.told.Store(false)
 	}
-	c.judge(c.server.wall(c.now))
-	if page := c.memo.answer.page; page != nil {
+	lines, page := c.admits(need)
+	if page != nil {
 		c.told.Store(false)
 		return c.refuse(page)
 	}
 	if limit := int64(c.server.config.MaxBodyBytes); limit > 0 && w.request.Length > limit {
 		return c.refuseTooLarge()
 	}
-	if w.out, err = c.appendRequestHead(w.out[:0]); err != nil {
+	if w.out, err = c.appendRequestHead(w.out[:0], lines); err != nil {
 		return c.refuseHead(err)
 	}
 	w.client.Advance(len(head))
 	return c.exchange()
+}
+
+// admits gives what the application is told of the client on a path, or the page
+// for a client whom the path is not for.
+func (c *conn) admits(need need) (lines []byte, page *refusal) {
+	if need == needOff {
+		return c.asNobody()
+	}
+	c.judge(c.server.wall(c.now))
+	page = c.memo.answer.page
+	if need == needRequire {
+		page = c.memo.answer.protected
+	}
+	if page != nil {
+		c.logRefusal(page)
+		return nil, page
+	}
+	return c.memo.answer.lines, nil
 }
 
 func (s *Server) limits() http1.Limits {

@@ -10,7 +10,7 @@ import (
 // fields in their order and case, without hop-by-hop and stripped names, and
 // after everything the client said, what we say. Clean first, write last: no
 // field of the client's can take away or come after a line of ours.
-func (c *conn) appendRequestHead(dst []byte) ([]byte, error) {
+func (c *conn) appendRequestHead(dst, identity []byte) ([]byte, error) {
 	r := &c.work.request
 	dst = append(dst, r.Method...)
 	dst = append(dst, ' ')
@@ -38,7 +38,7 @@ func (c *conn) appendRequestHead(dst []byte) ([]byte, error) {
 		dst = appendField(dst, "X-Forwarded-Host", r.Host)
 	}
 	dst = c.appendForwardedFor(dst)
-	dst = append(dst, c.memo.answer.lines...)
+	dst = append(dst, identity...)
 	return append(dst, "\r\n"...), nil
 }
 

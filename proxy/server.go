@@ -49,7 +49,7 @@ type Server struct {
 
 // NewServer makes a server of checked configuration and loaded files.
 func NewServer(config *Config, material *Material, log *zap.Logger) (*Server, error) {
-	stripper, err := headers.NewStripper(headers.StripOptions{Strip: config.StripHeaders, Keep: config.KeepHeaders})
+	stripper, err := headers.NewStripper(config.stripOptions())
 	if err != nil {
 		return nil, err
 	}

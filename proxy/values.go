@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"go.uber.org/zap/zapcore"
+
+	"mtls-sidecar/headers"
 )
 
 // The types of variables. Each parses its own text and says in its error which
@@ -77,6 +79,15 @@ func oneOf[T ~string](v *T, text []byte, words ...T) error {
 		names[i] = string(w)
 	}
 	return fmt.Errorf("must be one of %s", strings.Join(names, ", "))
+}
+
+// HeaderTemplate is a value of MTLS_HEADERS.
+type HeaderTemplate struct{ *headers.Template }
+
+// UnmarshalText accepts what headers.ParseTemplate does.
+func (t *HeaderTemplate) UnmarshalText(text []byte) (err error) {
+	t.Template, err = headers.ParseTemplate(string(text))
+	return err
 }
 
 // Switch is true or false.

@@ -63,6 +63,10 @@ func (r *report) found(config *proxy.Config, material *proxy.Material, now time.
 	for _, ca := range material.CAs {
 		r.item("client CA", proxy.Subject(ca)+", "+lifetime(ca, now))
 	}
+	r.item("tells", "the application of the client by "+strings.Join(config.Headers.Names(), ", "))
+	if config.Routes.Set() {
+		r.item("routes", config.Routes.String())
+	}
 	switch n := len(material.TicketKeys); n {
 	case 0:
 		r.item("tickets", "random keys of its own, so sessions end with the process")

@@ -26,6 +26,7 @@ const (
 	Forwarded
 	Date
 	Server
+	Vary
 )
 
 type kindName struct {
@@ -36,7 +37,7 @@ type kindName struct {
 // kindsByLength is indexed by the length of the name and never written.
 var kindsByLength = [...][]kindName{
 	2:  {{"te", TE}},
-	4:  {{"host", Host}, {"date", Date}},
+	4:  {{"host", Host}, {"date", Date}, {"vary", Vary}},
 	6:  {{"expect", Expect}, {"server", Server}},
 	7:  {{"upgrade", Upgrade}, {"trailer", Trailer}},
 	9:  {{"x-real-ip", XRealIP}, {"forwarded", Forwarded}},

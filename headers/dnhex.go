@@ -1,0 +1,18 @@
+package headers
+
+import "strings"
+
+// appendHexedDN appends a DER-encoded Name as appendDN does, with the characters in hexed (all ASCII), where a value holds
+// them, as hex pairs (RFC 4514 §2.4): "\22" for a quote. Readers of names see the same name, and readers that look
+// for those characters first do not find any but ours.
+func appendHexedDN(dst, rawName []byte, hexed string) ([]byte, error) {
+	escape := func(dst []byte, c rune, where place) []byte {
+		if strings.ContainsRune(hexed, c) {
+			return append(dst, '\\', upperHex[c>>4], upperHex[c&15])
+		}
+		return appendEscaped(dst, c, where)
+	}
+	return appendReversed(dst, rawName, func(dst []byte, a attribute) []byte {
+		return appendTypeAndValue(dst, a, escape)
+	})
+}

@@ -1,0 +1,36 @@
+package headers
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"time"
+)
+
+// Facts is what is known of a client and its connection when its identity lines are rendered.
+type Facts struct {
+	Verify string               // VerifyNone, VerifySuccess, or VerifyFailed and OpenSSL's words for the reason
+	Reason string               // our word for the reason (trust.Reason); empty unless FAILED
+	Code   int                  // OpenSSL's number for it (X509_V_ERR_*); 0: it has none
+	Chain  []*x509.Certificate  // leaf first: with SUCCESS the path that was verified, without its root; else what was presented; nil: no certificate
+	TLS    *tls.ConnectionState // nil: there is no connection
+	Now    time.Time            // wall time
+}
+
+// leaf is the client's own certificate, or nil.
+func (f *Facts) leaf() *x509.Certificate {
+	if len(f.Chain) == 0 {
+		return nil
+	}
+	return f.Chain[0]
+}
+
+// variable is a value that MTLS_HEADERS, or a preset, may name.
+type variable struct {
+	name string // without $
+	// certificate: the value is taken from the certificate, so presets send it with SUCCESS only.
+	certificate bool
+	// value appends the value to dst, nothing when there is none. What it appends is visible ASCII and space, or for names
+	// that end in _utf8 valid UTF-8 without control characters; an error means that the client cannot be told of. The
+	// functions with certificate set are not called without one.
+	value func(dst []byte, f *Facts) ([]byte, error)
+}

@@ -1,0 +1,116 @@
+package headers
+
+import (
+	"errors"
+	"slices"
+)
+
+// Template is MTLS_HEADERS: which lines tell the application who the client is. It is made once, by ParseTemplate, and read by
+// all connections.
+type Template struct {
+	entries []entryLine
+	remains bool // some entry holds $ssl_client_v_remain
+}
+
+// entryLine is one header field. It belongs to a preset, or is an operator's own.
+type entryLine struct {
+	name        string
+	folded      string // as names are compared
+	preset      string // empty: the operator's own
+	parts       []part
+	certificate bool // some part is taken from the certificate
+}
+
+// part is text, or a variable.
+type part struct {
+	text     string
+	variable *variable
+}
+
+// ParseTemplate reads MTLS_HEADERS: entries separated by commas or white space, each a preset's name or Name=value, where a
+// value is text with $variable or ${variable}, $$ for a dollar, and "…" around what holds spaces or commas (with \" and \\).
+//
+// The error joins one error for each fault, of the form MTLS_HEADERS="entry" problem; remedy, with a caret below the place.
+func ParseTemplate(text string) (*Template, error) {
+	p := &templateParser{text: text}
+	for p.skipSeparators(); p.at < len(text); p.skipSeparators() {
+		p.entry()
+	}
+	if len(p.template.entries) == 0 && len(p.faults) == 0 {
+		p.fault(0, "", "names no header; leave it unset for "+NameVerified+" and "+NameDN)
+	}
+	if len(p.faults) > 0 {
+		return nil, errors.Join(p.faults...)
+	}
+	p.template.remains = p.template.uses("ssl_client_v_remain")
+	return &p.template, nil
+}
+
+// Names lists the fields that may be sent, in their order, as they are spelled. Clients may send none of them.
+func (t *Template) Names() []string {
+	names := make([]string, len(t.entries))
+	for i := range t.entries {
+		names[i] = t.entries[i].name
+	}
+	return names
+}
+
+// Writes reports whether a field of that name may be sent, in whatever spelling.
+func (t *Template) Writes(name []byte) bool {
+	for i := range t.entries {
+		if f := t.entries[i].folded; len(f) == len(name) && hasFoldedPrefix(name, f) {
+			return true
+		}
+	}
+	return false
+}
+
+// uses reports whether some entry holds the variable.
+func (t *Template) uses(name string) bool {
+	return slices.ContainsFunc(t.entries, func(e entryLine) bool {
+		return slices.ContainsFunc(e.parts, func(p part) bool { return p.variable != nil && p.variable.name == name })
+	})
+}
+
+// findVariable looks among what operators may name, and for presets among their own, too.
+func findVariable(name string, ofPreset bool) *variable {
+	for i := range variables {
+		if variables[i].name == name {
+			return &variables[i]
+		}
+	}
+	if !ofPreset {
+		return nil
+	}
+	for i := range dialectVariables {
+		if dialectVariables[i].name == name {
+			return &dialectVariables[i]
+		}
+	}
+	return nil
+}
+
+func variableNames() []string {
+	var names []string
+	for i := range variables {
+		names = append(names, variables[i].name)
+	}
+	return names
+}
+
+func presetNames() []string {
+	var names []string
+	for i := range presets {
+		names = append(names, presets[i].name)
+	}
+	return names
+}
+
+func findPreset(name string) *preset {
+	for i := range presets {
+		if presets[i].name == name {
+			return &presets[i]
+		}
+	}
+	return nil
+}

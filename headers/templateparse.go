@@ -1,0 +1,246 @@
+package headers
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+const variableHeaders = "MTLS_HEADERS"
+
+// templateParser goes through MTLS_HEADERS once, from left to right, and goes on after a fault.
+type templateParser struct {
+	text     string
+	at       int
+	preset   *preset // whose entries text is; nil: the operator's
+	template Template
+	faults   []error
+}
+
+func isSeparator(b byte) bool {
+	return b == ',' || b == ' ' || b == '\t' || b == '\n' || b == '\r'
+}
+
+func (p *templateParser) skipSeparators() {
+	for p.at < len(p.text) && isSeparator(p.text[p.at]) {
+		p.at++
+	}
+}
+
+// entry reads one entry and adds what it stands for.
+func (p *templateParser) entry() {
+	start, faults := p.at, len(p.faults)
+	for p.at < len(p.text) && !isSeparator(p.text[p.at]) && p.text[p.at] != '=' {
+		p.at++
+	}
+	name := p.text[start:p.at]
+	if p.at == len(p.text) || p.text[p.at] != '=' {
+		p.addPreset(start, name)
+		return
+	}
+	p.at++
+	e := entryLine{name: name, folded: folded(name)}
+	if p.preset != nil {
+		e.preset = p.preset.name
+	}
+	e.parts = p.value()
+	if len(e.parts) == 0 && len(p.faults) == faults {
+		p.fault(p.at, p.text[start:p.at], "has no value after the =; write one, such as "+name+"=$ssl_client_s_dn, or leave the entry out")
+	}
+	e.certificate = slices.ContainsFunc(e.parts, func(part part) bool { return part.variable != nil && part.variable.certificate })
+	if why := cannotEmit(name); why != "" {
+		p.fault(start, p.text[start:p.at], why)
+	} else {
+		p.add(start, e)
+	}
+}
+
+// addPreset adds a preset's entries.
+func (p *templateParser) addPreset(start int, name string) {
+	found := findPreset(name)
+	switch {
+	case found == nil && strings.ContainsAny(name, `$"`):
+		p.fault(start, name, "has no name of a header before it; write Name="+name)
+		p.skipEntry()
+		return
+	case found == nil:
+		p.fault(start, name, "is no preset; the nearest one is "+Nearest(name, presetNames())+", and a header of your own is Name=$variable")
+		return
+	}
+	for _, text := range found.entries {
+		inner := &templateParser{text: text, preset: found}
+		inner.entry()
+		for _, fault := range inner.faults {
+			p.fault(start, name, "is a faulty preset: "+fault.Error())
+		}
+		for _, e := range inner.template.entries {
+			if !p.add(start, e) {
+				return
+			}
+		}
+	}
+}
+
+// skipEntry goes on to the next separator, after a fault.
+func (p *templateParser) skipEntry() {
+	for p.at < len(p.text) && !isSeparator(p.text[p.at]) {
+		p.at++
+	}
+}
+
+// add takes an entry whose name nobody has used so far: two lines that an application could read as one header would
+// contradict each other, or be joined. It reports whether it took the entry.
+func (p *templateParser) add(start int, e entryLine) bool {
+	for _, other := range p.template.entries {
+		if other.folded != e.folded {
+			continue
+		}
+		if e.preset != "" && e.preset == other.preset {
+			p.fault(start, e.preset, "is there twice; remove one")
+			return false
+		}
+		p.fault(start, e.origin(), fmt.Sprintf("sends %s, which %s sends already (letters' case, - and _ make no difference to many applications); remove one of the two", e.name, other.origin()))
+		return false
+	}
+	p.template.entries = append(p.template.entries, e)
+	return true
+}
+
+// origin is what the operator wrote to get the entry.
+func (e entryLine) origin() string {
+	if e.preset != "" {
+		return e.preset
+	}
+	return e.name + "="
+}
+
+// value reads text and variables up to the next separator outside quotes.
+func (p *templateParser) value() []part {
+	var parts []part
+	text := ""
+	quoted := -1 // where the open quote is
+	for p.at < len(p.text) && (quoted >= 0 || !isSeparator(p.text[p.at])) {
+		switch b := p.text[p.at]; {
+		case b == '"':
+			if quoted < 0 {
+				quoted = p.at
+			} else {
+				quoted = -1
+			}
+			p.at++
+		case b == '\\' && quoted >= 0:
+			p.at++
+			if p.at < len(p.text) && (p.text[p.at] == '"' || p.text[p.at] == '\\') {
+				text += p.text[p.at : p.at+1]
+				p.at++
+				continue
+			}
+			p.fault(p.at-1, "", `has a backslash that stands before neither " nor \; write \\ for one`)
+		case b == '$' && strings.HasPrefix(p.text[p.at:], "$$"):
+			text += "$"
+			p.at += 2
+		case b == '$':
+			if text != "" {
+				parts = append(parts, part{text: text})
+				text = ""
+			}
+			if v := p.variable(); v != nil {
+				parts = append(parts, part{variable: v})
+			}
+		case b < ' ' || b > '~':
+			p.fault(p.at, "", "has a character in a header's text that is not visible ASCII; leave it out")
+			for p.at++; p.at < len(p.text) && p.text[p.at] >= 0x80; p.at++ {
+			}
+		default:
+			text += string(b)
+			p.at++
+		}
+	}
+	if quoted >= 0 {
+		p.fault(quoted, "", "has a quote that is not closed; add \" at the value's end")
+	}
+	if text != "" {
+		parts = append(parts, part{text: text})
+	}
+	return parts
+}
+
+// variable reads $name or ${name}; nil after a fault.
+func (p *templateParser) variable() *variable {
+	start := p.at
+	p.at++
+	braced := p.at < len(p.text) && p.text[p.at] == '{'
+	if braced {
+		p.at++
+	}
+	from := p.at
+	for p.at < len(p.text) && isVariableByte(p.text[p.at]) {
+		p.at++
+	}
+	name := p.text[from:p.at]
+	if braced {
+		if p.at == len(p.text) || p.text[p.at] != '}' {
+			p.fault(start, "", "has ${ without its }; write ${ssl_client_s_dn}")
+			return nil
+		}
+		p.at++
+	}
+	if name == "" {
+		p.fault(start, "", "has a $ without a variable; write $$ for a dollar itself")
+		return nil
+	}
+	if v := findVariable(name, p.preset != nil); v != nil {
+		return v
+	}
+	why := refusedVariable(name)
+	if why == "" {
+		why = "is no variable here; the nearest one is $" + Nearest(name, variableNames())
+	}
+	p.fault(start, "$"+name, why)
+	return nil
+}
+
+func isVariableByte(b byte) bool {
+	return 'a' <= b && b <= 'z' || 'A' <= b && b <= 'Z' || '0' <= b && b <= '9' || b == '_'
+}
+
+// fault notes what is wrong at a place. what is the piece of text concerned; empty: the entry that the place is in.
+func (p *templateParser) fault(at int, what, problem string) {
+	if what == "" {
+		what = p.entryAround(at)
+	}
+	p.faults = append(p.faults, fmt.Errorf("%s=%q %s\n%s", variableHeaders, what, problem, caret(p.text, at)))
+}
+
+func (p *templateParser) entryAround(at int) string {
+	from, to := min(at, len(p.text)), min(at, len(p.text))
+	for from > 0 && !isSeparator(p.text[from-1]) {
+		from--
+	}
+	for to < len(p.text) && !isSeparator(p.text[to]) {
+		to++
+	}
+	return p.text[from:to]
+}
+
+// cannotEmit returns why a header of that name cannot be sent, or "".
+func cannotEmit(name string) string {
+	if !isToken(name) {
+		return "does not begin with a header's name; write Name=$variable"
+	}
+	f := folded(name)
+	switch guardOf(f) {
+	case framing:
+		return "would send a header that frames the message; choose another name"
+	case written:
+		return "would send a header that the sidecar writes itself; choose another name"
+	case routing:
+		return "would send a header by which applications see another request; choose another name"
+	case credentials:
+		return "would take the place of what the client sends for itself; choose another name"
+	}
+	if slices.ContainsFunc(notInTrailers[:], func(n string) bool { return folded(n) == f }) {
+		return "would send a header that is about the request itself; choose another name"
+	}
+	return ""
+}

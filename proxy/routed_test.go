@@ -1,0 +1,132 @@
+package proxy
+
+import (
+	"crypto/tls"
+	"crypto/x509/pkix"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"mtls-sidecar/proxy/pki"
+)
+
+// routedRow is who asks for what on a sidecar with routes, and what comes of it.
+type routedRow struct {
+	who, path string
+	status    int
+	reason    string   // of the refusal
+	verified  []string // as the application is told
+}
+
+// TestPathsAreServedAsMTLSRoutesSays is the gateway's own check, under each way
+// to deal with an invalid certificate.
+func TestPathsAreServedAsMTLSRoutesSays(t *testing.T) {
+	stranger, err := pki.SelfSigned(pki.Options{Subject: pkix.Name{CommonName: "stranger"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	clients := map[string]*tls.Certificate{"nobody": nil, "client": &testCA(t).client, "stranger": &stranger}
+	success, none, failed := []string{"SUCCESS"}, []string{"NONE"}, []string{"FAILED:self-signed certificate"}
+	always := []routedRow{
+		{"client", "/", 200, "", success},
+		{"client", "/clients/7?a=b", 200, "", success},
+		{"client", "/healthz", 200, "", none},
+		{"nobody", "/clients/7", 403, "certificate_required", nil},
+		{"nobody", "/CLIENTS", 403, "certificate_required", nil},
+		{"nobody", "/a/..%2fclients/", 403, "certificate_required", nil},
+		{"nobody", "/healthz", 200, "", none},
+		{"nobody", "http://a/clients/7", 403, "certificate_required", nil},
+		{"nobody", "http://a/healthz?x", 200, "", none},
+		{"stranger", "/clients", 403, "self_signed", nil},
+		{"stranger", "/healthz", 200, "", none},
+	}
+	for settings, rows := range map[string][]routedRow{
+		"MTLS_INVALID_CERT=reject":          {{"nobody", "/", 200, "", none}, {"stranger", "/", 400, "self_signed", nil}},
+		"MTLS_INVALID_CERT=failed":          {{"nobody", "/", 200, "", none}, {"stranger", "/", 200, "", failed}},
+		"MTLS_INVALID_CERT=none":            {{"nobody", "/", 200, "", none}, {"stranger", "/", 200, "", none}},
+		"MTLS_VERIFY_CLIENT=on":             {{"nobody", "/", 400, "no_certificate", nil}, {"stranger", "/", 400, "self_signed", nil}},
+		"MTLS_VERIFY_CLIENT=optional_no_ca": {{"nobody", "/", 200, "", none}, {"stranger", "/", 200, "", failed}},
+	} {
+		app := startBackend(t, answering(okAnswer))
+		s := startSidecar(t, app.url, settings, "MTLS_ROUTES=/clients/=require /healthz=off /=optional")
+		for _, row := range append(rows, always...) {
+			c := s.dial(t, clients[row.who])
+			c.send("GET " + row.path + " HTTP/1.1\r\nHost: a\r\nVERIFIED: SUCCESS\r\nX-Original-URL: /clients\r\nx-rewrite-url: /clients\r\nSCRIPT_NAME: /x\r\nPath-Info: /clients\r\n\r\n")
+			answer, body := c.answer("GET")
+			if answer.StatusCode != row.status || !strings.Contains(body, row.reason) {
+				t.Errorf("%s: %s asks for %s: %d, want %d %s\n%s", settings, row.who, row.path, answer.StatusCode, row.status, row.reason, body)
+			}
+			if row.verified == nil {
+				app.sawNothing(t)
+				continue
+			}
+			head := app.seen(t)
+			if got := values(head, "VERIFIED"); !slices.Equal(got, row.verified) {
+				t.Errorf("%s: %s asks for %s: VERIFIED %q, want %q", settings, row.who, row.path, got, row.verified)
+			}
+			if dn := values(head, "DN"); (len(dn) > 0) != slices.Equal(row.verified, success) {
+				t.Errorf("%s: %s asks for %s: DN %q", settings, row.who, row.path, dn)
+			}
+			for _, line := range lines(head) {
+				if strings.Contains(line, "/clients") && !strings.HasPrefix(line, "X-") || strings.Contains(line, "/x") {
+					t.Errorf("%s: the application was told of another path: %s", settings, line)
+				}
+			}
+		}
+	}
+}
+
+// TestOneConnectionServesPathsOfEveryNeed: what one request was told must not be
+// told to the next.
+func TestOneConnectionServesPathsOfEveryNeed(t *testing.T) {
+	app := startBackend(t, answering(okAnswer))
+	s, clock := startWithClock(t, app.url, "MTLS_ROUTES=/clients/=require /healthz=off /=optional")
+	c := s.dial(t, issue(t, pki.Options{NotAfter: time.Now().Add(time.Hour)}))
+	for _, step := range []struct{ path, want string }{
+		{"/healthz", "NONE"}, {"/", "SUCCESS"}, {"/healthz", "NONE"}, {"/clients", "SUCCESS"}, {"/healthz", "NONE"},
+	} {
+		c.send("GET " + step.path + " HTTP/1.1\r\nHost: a\r\n\r\n")
+		c.answer("GET")
+		if got := values(app.seen(t), "VERIFIED"); !slices.Equal(got, []string{step.want}) {
+			t.Errorf("%s: VERIFIED %q, want %s", step.path, got, step.want)
+		}
+	}
+	clock.set(2 * time.Hour) // the certificate has ended
+	c.send("GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n")
+	c.answer("GET")
+	if got := values(app.seen(t), "VERIFIED"); !slices.Equal(got, []string{"NONE"}) {
+		t.Errorf("VERIFIED %q, want NONE", got)
+	}
+	c.send("GET /clients HTTP/1.1\r\nHost: a\r\n\r\n")
+	if answer, body := c.answer("GET"); answer.StatusCode != 403 || !strings.Contains(body, "expired") {
+		t.Errorf("%d after the certificate's end, want 403 expired\n%s", answer.StatusCode, body)
+	}
+	app.sawNothing(t)
+	refusals := s.logged("client certificate refused")
+	if len(refusals) != 1 {
+		t.Fatalf("%d refusals in the log, want 1", len(refusals))
+	}
+	if fields := refusals[0].ContextMap(); fields["path"] != "/clients" || fields["reason"] != "expired" || fields["status"] != int64(403) {
+		t.Errorf("the log says %v", fields)
+	}
+}
+
+func TestRoutesThatContradictTheModeAreFaults(t *testing.T) {
+	for _, c := range []struct {
+		settings []string
+		want     string // empty: no fault
+	}{
+		{[]string{"MTLS_ROUTES=/a/=off /=require", "MTLS_REJECT_WITH=alert"}, "MTLS_REJECT_WITH=alert refuses clients before their path is known"},
+		{[]string{"MTLS_ROUTES=/a/=optional /=require", "MTLS_REJECT_WITH=alert"}, ""},
+		{[]string{"MTLS_ROUTES=/a/=require /=optional", "MTLS_VERIFY_CLIENT=off"}, "asks no client for one"},
+		{[]string{"MTLS_ROUTES=/a/=off /=optional", "MTLS_VERIFY_CLIENT=off"}, ""},
+		{[]string{"MTLS_ROUTES=/a/=require"}, "add /=optional"},
+		{[]string{"MTLS_ROUTES=/a/=require /b=on /=optional"}, `MTLS_ROUTES="`},
+	} {
+		_, err := Environment(c.settings)
+		if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
+			t.Errorf("%q: got %v, want %q", c.settings, err, c.want)
+		}
+	}
+}
