@@ -8,6 +8,7 @@ import (
 // cannot: what a value means depends on the header that it stands in. Each is in the file named after its dialect.
 var dialectVariables = [...]variable{
 	{"apache_cert", true, apacheCert},
+	{"aws_alb_chain", true, awsALBChain},
 	{"aws_alb_leaf", true, awsALBLeaf},
 	{"aws_alb_validity", true, awsALBValidity},
 	{"gcp_chain_verified", false, gcpChainVerified},

@@ -33,7 +33,8 @@ var presetGoldens = map[string]struct{ success, none, failed []string }{
 	"traefik": {success: []string{"X-Forwarded-Tls-Client-Cert: {leaf},{ca}", "{traefik-info}"}},
 	"aws-alb": {success: []string{"X-Amzn-Mtls-Clientcert-Serial-Number: {serial}", "X-Amzn-Mtls-Clientcert-Issuer: {issuer}",
 		"X-Amzn-Mtls-Clientcert-Subject: {subject}",
-		"X-Amzn-Mtls-Clientcert-Validity: NotBefore=2020-02-03T04:05:06Z;NotAfter=2049-12-31T23:59:59Z", "X-Amzn-Mtls-Clientcert-Leaf: {leaf-aws}"}},
+		"X-Amzn-Mtls-Clientcert-Validity: NotBefore=2020-02-03T04:05:06Z;NotAfter=2049-12-31T23:59:59Z", "X-Amzn-Mtls-Clientcert-Leaf: {leaf-aws}",
+		"X-Amzn-Mtls-Clientcert: {leaf-aws}{ca-aws}"}},
 	"apache": {
 		success: []string{"SSL_CLIENT_VERIFY: SUCCESS", "SSL_CLIENT_S_DN: {subject}", "SSL_CLIENT_I_DN: {issuer}", "SSL_CLIENT_M_SERIAL: {serial}",
 			"SSL_CLIENT_V_START: Feb  3 04:05:06 2020 GMT", "SSL_CLIENT_V_END: Dec 31 23:59:59 2049 GMT", "SSL_CLIENT_CERT: {leaf-spaces}"},
@@ -77,6 +78,7 @@ func fill(t *testing.T, golden []string, texts []string) []string {
 	t.Helper()
 	leaf, ca := texts[0], texts[1]
 	_, info := recordedHeaders(t, "chain")
+	safe := strings.NewReplacer("%2B", "+", "%2F", "/", "%3D", "=")
 	pieces := strings.NewReplacer(
 		"{subject}", "CN=client.example,OU=Clients+OU=Field,O=Acme Widgets,L=Seattle,ST=Washington,C=US",
 		"{issuer}", "serialNumber=7,CN=Example Client CA,OU=Clients,O=Example Trust,L=Seattle,ST=Washington,C=US",
@@ -86,7 +88,8 @@ func fill(t *testing.T, golden []string, texts []string) []string {
 		"{ca}", body(ca),
 		"{leaf-url}", nginxEscaped(leaf),
 		"{ca-url}", nginxEscaped(ca),
-		"{leaf-aws}", strings.NewReplacer("%2B", "+", "%2F", "/", "%3D", "=").Replace(nginxEscaped(leaf)),
+		"{leaf-aws}", safe.Replace(nginxEscaped(leaf)),
+		"{ca-aws}", safe.Replace(nginxEscaped(ca)),
 		"{leaf-spaces}", strings.TrimSuffix(strings.ReplaceAll(leaf, "\n", " "), " "),
 		"{traefik-info}", info,
 	)

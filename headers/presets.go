@@ -64,14 +64,16 @@ var presets = [...]preset{
 		},
 	},
 	{
-		name:   "aws-alb",
-		source: "Elastic Load Balancing documentation, mutual authentication with TLS in Application Load Balancer, verify mode",
+		name: "aws-alb",
+		source: "Elastic Load Balancing documentation, mutual authentication with TLS in Application Load Balancer: verify mode's " +
+			"headers, and the one of passthrough mode, which some back ends read instead",
 		entries: []string{
 			"X-Amzn-Mtls-Clientcert-Serial-Number=$ssl_client_serial",
 			"X-Amzn-Mtls-Clientcert-Issuer=$ssl_client_i_dn",
 			"X-Amzn-Mtls-Clientcert-Subject=$ssl_client_s_dn",
 			"X-Amzn-Mtls-Clientcert-Validity=$aws_alb_validity",
 			"X-Amzn-Mtls-Clientcert-Leaf=$aws_alb_leaf",
+			"X-Amzn-Mtls-Clientcert=$aws_alb_chain",
 		},
 	},
 	{

@@ -65,6 +65,21 @@ func (t *Template) Writes(name []byte) bool {
 	return false
 }
 
+// UnvouchedNames lists the operator's own entries that tell of a certificate while no entry tells the verdict on it: with FAILED
+// they are filled, and read as the believed client's.
+func (t *Template) UnvouchedNames() []string {
+	if t.uses("ssl_client_verify") || t.uses("ssl_client_verify_reason") {
+		return nil
+	}
+	var names []string
+	for _, e := range t.entries {
+		if e.preset == "" && e.certificate {
+			names = append(names, e.name)
+		}
+	}
+	return names
+}
+
 // uses reports whether some entry holds the variable.
 func (t *Template) uses(name string) bool {
 	return slices.ContainsFunc(t.entries, func(e entryLine) bool {

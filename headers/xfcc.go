@@ -13,7 +13,7 @@ const xfccHexed = `"\;=`
 
 // xfccElement appends the one element of X-Forwarded-Client-Cert that Envoy writes under SANITIZE_SET, its keys in Envoy's
 // order: Hash, Cert, Chain, Subject, URI, DNS. Subject and URI are there even if empty, as Envoy's are. By would name
-// our own certificate, and is left out. So is a Chain that would be the Cert over again.
+// our own certificate, and is left out.
 //
 // Envoy writes URI and DNS as the certificate holds them, and the subject with \" for a quote. Here nothing that the holder of
 // a certificate chooses can look like a quote, a separator or a key of ours: in URI and DNS such characters are
@@ -29,11 +29,9 @@ func xfccElement(dst []byte, f *Facts) ([]byte, error) {
 	out = hex.AppendEncode(out, sum[:])
 	out = append(out, `;Cert="`...)
 	out = appendEscapedPEM(out, leaf.Raw)
-	if len(f.Chain) > 1 {
-		out = append(out, `";Chain="`...)
-		for _, c := range f.Chain {
-			out = appendEscapedPEM(out, c.Raw)
-		}
+	out = append(out, `";Chain="`...)
+	for _, c := range f.Chain {
+		out = appendEscapedPEM(out, c.Raw)
 	}
 	out = append(out, `";Subject="`...)
 	if out, err = appendHexedDN(out, leaf.RawSubject, xfccHexed); err != nil {

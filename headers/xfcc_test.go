@@ -31,6 +31,9 @@ func xfccOf(t *testing.T, f Facts) string {
 const hashAndCert = "Hash=5050d80d22ecd471ea55df7034042c1e041341ff4066e7f6ff38e20b720df8ea" +
 	`;Cert="-----BEGIN%20CERTIFICATE-----%0AZGVy%0A-----END%20CERTIFICATE-----%0A"`
 
+// andChain follows it where there is nobody above the certificate.
+const andChain = `;Chain="-----BEGIN%20CERTIFICATE-----%0AZGVy%0A-----END%20CERTIFICATE-----%0A"`
+
 func TestXFCCHasEnvoysKeysInEnvoysOrder(t *testing.T) {
 	subject := name(attr(oidO, tagUTF8String, "Acme, Inc."), attr(oidCN, tagUTF8String, "client"))
 	dns, uri := generalName(sanDNS, "a.example")+generalName(sanDNS, "b.example"), generalName(sanURI, "spiffe://example.org/a")
@@ -40,11 +43,11 @@ func TestXFCCHasEnvoysKeysInEnvoysOrder(t *testing.T) {
 		facts Facts
 		want  string
 	}{
-		{"all", client(c), `;Subject="CN=client,O=Acme\, Inc.";URI=spiffe://example.org/a;URI=urn:b;DNS=a.example;DNS=b.example`},
-		{"no URI", client(withNames(subject, dns)), `;Subject="CN=client,O=Acme\, Inc.";URI=;DNS=a.example;DNS=b.example`},
-		{"no names at all", client(&x509.Certificate{Raw: []byte("der"), RawSubject: name()}), `;Subject="";URI=`},
-		{"empty names", client(withNames(name(), generalName(sanURI, "")+generalName(sanDNS, ""))), `;Subject="";URI=`},
-		{"e-mail and address", client(withNames(name(), generalName(sanEmail, "a@b")+generalName(sanIP, "\x7f\x00\x00\x01"))), `;Subject="";URI=`},
+		{"all", client(c), andChain + `;Subject="CN=client,O=Acme\, Inc.";URI=spiffe://example.org/a;URI=urn:b;DNS=a.example;DNS=b.example`},
+		{"no URI", client(withNames(subject, dns)), andChain + `;Subject="CN=client,O=Acme\, Inc.";URI=;DNS=a.example;DNS=b.example`},
+		{"no names at all", client(&x509.Certificate{Raw: []byte("der"), RawSubject: name()}), andChain + `;Subject="";URI=`},
+		{"empty names", client(withNames(name(), generalName(sanURI, "")+generalName(sanDNS, ""))), andChain + `;Subject="";URI=`},
+		{"e-mail and address", client(withNames(name(), generalName(sanEmail, "a@b")+generalName(sanIP, "\x7f\x00\x00\x01"))), andChain + `;Subject="";URI=`},
 		{"intermediate", client(withNames(name(), uri), &x509.Certificate{Raw: []byte("x")}), `;Chain="-----BEGIN%20CERTIFICATE-----%0AZGVy%0A-----END%20CERTIFICATE-----%0A` +
 			`-----BEGIN%20CERTIFICATE-----%0AeA%3D%3D%0A-----END%20CERTIFICATE-----%0A";Subject="";URI=spiffe://example.org/a`},
 	}
@@ -70,7 +73,7 @@ func TestXFCCNamesCannotAddAKey(t *testing.T) {
 	}
 	for _, c := range cases {
 		got := xfccOf(t, client(withNames(name(attr(oidO, tagUTF8String, c.organisation)), generalName(sanURI, c.uri)+generalName(sanDNS, c.dns))))
-		if want := hashAndCert + ";" + c.wantAfter; got != want {
+		if want := hashAndCert + andChain + ";" + c.wantAfter; got != want {
 			t.Errorf("%s:\n got %s\nwant %s", c.what, got, want)
 		}
 	}
@@ -232,18 +235,18 @@ func FuzzXFCCHoldsExactlyTheNames(f *testing.F) {
 func checkXFCC(t *testing.T, r xfccReader, header string, subject []byte, names []pair) {
 	t.Helper()
 	elements := r.read(header)
-	if len(elements) != 1 || len(elements[0]) != 3+len(names) {
+	if len(elements) != 1 || len(elements[0]) != 4+len(names) {
 		t.Fatalf("%s: %q is read as %q", r.what, header, elements)
 	}
 	got := elements[0]
-	if got[0].key != "Hash" || got[1].key != "Cert" || got[2].key != "Subject" {
+	if got[0].key != "Hash" || got[1].key != "Cert" || got[2].key != "Chain" || got[3].key != "Subject" {
 		t.Errorf("%s: %q is read as %q", r.what, header, got)
 	}
 	want, _ := attributesOf(t, subject)
-	if attributes := readName2253(t, got[2].value); !slices.Equal(attributes, want) {
+	if attributes := readName2253(t, got[3].value); !slices.Equal(attributes, want) {
 		t.Errorf("%s: the subject of %q is read as %q, not %q", r.what, header, attributes, want)
 	}
-	for i, p := range got[3:] {
+	for i, p := range got[4:] {
 		if value, err := url.PathUnescape(p.value); err != nil || p.key != names[i].key || value != names[i].value {
 			t.Errorf("%s: %q is read as %q, %v, not %q", r.what, header, p, err, names[i])
 		}
@@ -258,7 +261,7 @@ func checkXFCCSplitEverywhere(t *testing.T, header string, subject []byte, names
 	var found []pair
 	for _, element := range readSplit(header, false) {
 		for _, p := range element {
-			if slices.Contains([]string{"Hash", "Cert", "Subject"}, p.key) || isAttribute(p.key, types) {
+			if slices.Contains([]string{"Hash", "Cert", "Chain", "Subject"}, p.key) || isAttribute(p.key, types) {
 				continue
 			}
 			value, err := url.PathUnescape(p.value)

@@ -74,6 +74,29 @@ func TestWhatMTLSHeadersSendsCannotBeKept(t *testing.T) {
 	}
 }
 
+// TestAnIdentityWithoutItsVerdictIsWarnedOf: with FAILED an operator's own entries
+// are filled, and a back end that looks at nothing else believes them.
+func TestAnIdentityWithoutItsVerdictIsWarnedOf(t *testing.T) {
+	for settings, want := range map[string]bool{
+		"MTLS_HEADERS=X-User=$ssl_client_cn MTLS_INVALID_CERT=failed":                                 true,
+		"MTLS_HEADERS=rfc9440,X-User=$ssl_client_cn MTLS_VERIFY_CLIENT=optional_no_ca":                true,
+		"MTLS_HEADERS=X-User=$ssl_client_cn":                                                          false,
+		"MTLS_HEADERS=X-User=$ssl_client_cn MTLS_INVALID_CERT=none":                                   false,
+		"MTLS_HEADERS=nginx,X-User=$ssl_client_cn MTLS_INVALID_CERT=failed":                           false,
+		"MTLS_HEADERS=X-User=$ssl_client_cn,X-Why=$ssl_client_verify_reason MTLS_INVALID_CERT=failed": false,
+		"MTLS_HEADERS=rfc9440,X-P=$ssl_protocol MTLS_INVALID_CERT=failed":                             false,
+	} {
+		config, err := Environment(strings.Fields(settings))
+		if err != nil {
+			t.Fatal(err)
+		}
+		warnings := config.warnings()
+		if warned := len(warnings) == 1 && strings.Contains(warnings[0], "MTLS_HEADERS sends X-User of certificates that did not verify"); warned != want {
+			t.Errorf("%s: warned of %q, want a warning: %t", settings, warnings, want)
+		}
+	}
+}
+
 // TestAValueThatChangesWithTimeIsToldAnew: $ssl_client_v_remain counts down on
 // a connection that stays open, and the verdict is not reached anew for more.
 func TestAValueThatChangesWithTimeIsToldAnew(t *testing.T) {

@@ -68,7 +68,7 @@ func NewInspector(ctx context.Context, config *Config) (*Inspector, error) {
 		return nil, err
 	}
 	i := &Inspector{
-		Warnings: m.Warnings,
+		Warnings: append(config.warnings(), m.Warnings...),
 		Partial:  partial,
 		server:   &Server{config: config, chains: trust.NewChains()},
 		heard:    map[string]trust.OCSPReport{},

@@ -35,7 +35,7 @@ const maxHintBytes = 16 << 10
 // Load reads every file that a configuration names. All faults are reported at
 // once, each with its variable and path.
 func Load(config *Config) (*Material, error) {
-	m := &Material{}
+	m := &Material{Warnings: config.warnings()}
 	var faults []error
 	for i, set := range fileSets {
 		m.seen[i] = fingerprintOf(set.files(config), config.fingerprintLimit())
