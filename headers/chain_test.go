@@ -37,3 +37,11 @@ func TestChainDecodesToAPEMFileLeafFirst(t *testing.T) {
 		t.Errorf("a chain of one is %q, the certificate %q", one, cert)
 	}
 }
+
+func TestNoChainIsToldOfAnUnverifiedCertificate(t *testing.T) {
+	facts := client(&x509.Certificate{Raw: []byte("x"), RawSubject: name()}, &x509.Certificate{Raw: []byte("y")})
+	facts.Verify = "FAILED:self-signed certificate"
+	if got := lines(t, template(t, "X-Chain=$ssl_client_chain"), facts); got != nil {
+		t.Errorf("told of %q", got)
+	}
+}

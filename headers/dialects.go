@@ -99,6 +99,21 @@ var dialects = [...]dialect{
 		names:  []string{"X-ARR-ClientCert"},
 	},
 	{
+		// X_RHSM_SSL_CLIENT_CERT, which Katello reads before Foreman's own. Reach: nothing else.
+		source:   "Apache of a Katello capsule, for Katello and smart_proxy_container_gateway",
+		prefixes: []string{"x-rhsm-ssl-client-"},
+	},
+	{
+		// SSLClientCertSubject, -Status, -Serial, … Reach: names of TLS clients only.
+		source:   "traffic managers (iRules, TrafficScript)",
+		names:    []string{"TLS-Client-Cert", "X-TLS-Client-Cert"},
+		prefixes: []string{"sslclientcert", "x-tls-client-"},
+	},
+	{
+		source: "IIS module of ASP.NET Core; Jetty's ForwardedRequestCustomizer, which reads session and cipher there",
+		names:  []string{"MS-ASPNETCORE-CLIENTCERT", "MS-ASPNETCORE-WINAUTHTOKEN", "Proxy-auth-cert", "Proxy-ssl-id", "WL-Proxy-SSL"},
+	},
+	{
 		source: "WebLogic plug-in, WebSphere plug-in (certificate, user, kind of authentication), Akamai",
 		names:  []string{"WL-Proxy-Client-Cert", "Proxy-Client-Cert", "$WSCC", "$WSRU", "$WSAT", "Client-To-Edge"},
 	},

@@ -4,6 +4,11 @@ package headers
 // $ssl_client_s_dn_legacy: "/C=US/O=Acme/CN=a+UID=b", in the order of the encoding, with the bytes of each value as they stand,
 // whatever its type. On error, which is as in appendDN, dst is returned as it was.
 func appendLegacyDN(dst, rawName []byte) ([]byte, error) {
+	return appendOneline(dst, rawName, appendLegacyByte)
+}
+
+// appendOneline is appendLegacyDN with another way to write a byte of a value.
+func appendOneline(dst, rawName []byte, write func(dst []byte, b byte) []byte) ([]byte, error) {
 	var usual [usualAttributes]attribute
 	attrs, err := readRawName(usual[:0], rawName)
 	if err != nil {
@@ -17,7 +22,7 @@ func appendLegacyDN(dst, rawName []byte) ([]byte, error) {
 		dst, _ = appendType(append(dst, separator), a)
 		dst = append(dst, '=')
 		for _, b := range storedBytes(a.value) {
-			dst = appendLegacyByte(dst, b)
+			dst = write(dst, b)
 		}
 	}
 	return dst, nil
@@ -36,7 +41,8 @@ func storedBytes(v element) []byte {
 	}
 }
 
-// appendLegacyByte leaves the backslash alone, so that "\x00" may be one byte or four; that is OpenSSL's way.
+// appendLegacyByte leaves the backslash alone, so that "\x00" may be one byte or four, and O="x\", CN="y" the same as O="x/CN=y";
+// that is OpenSSL's way.
 func appendLegacyByte(dst []byte, b byte) []byte {
 	switch {
 	case b < ' ' || b > '~':

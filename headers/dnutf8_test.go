@@ -74,3 +74,28 @@ func hideUnprintable(text string) string {
 	}
 	return out.String()
 }
+
+// TestAUTF8NameSurvivesWhoTrimsLatin1: header bytes are Latin-1 text to WSGI, Node and servlets, in which the last byte of some
+// letters is white space.
+func TestAUTF8NameSurvivesWhoTrimsLatin1(t *testing.T) {
+	for value, want := range map[string]string{
+		"Anna Vilà": `CN=Anna Vil\C3\A0`,
+		"Anna VilÅ": `CN=Anna Vil\C3\85`,
+		"à Å":       `CN=à \C3\85`,
+		"é":         "CN=é",
+		"à":         `CN=\C3\A0`,
+		"ab":        "CN=ab",
+	} {
+		got, err := appendUTF8DN(nil, name(attr(oidCN, tagUTF8String, value)))
+		if err != nil || string(got) != want {
+			t.Errorf("%s: got %s, %v; want %s", value, got, err, want)
+		}
+		var latin1 []rune
+		for _, b := range got {
+			latin1 = append(latin1, rune(b))
+		}
+		if text := string(latin1); strings.TrimSpace(text) != text {
+			t.Errorf("%s: %q loses its end", value, text)
+		}
+	}
+}

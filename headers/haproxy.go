@@ -52,6 +52,28 @@ func haproxyCN(dst []byte, f *Facts) ([]byte, error) {
 	return dst, nil
 }
 
+// haproxySubject appends ssl_c_s_dn, see appendHAProxyName.
+func haproxySubject(dst []byte, f *Facts) ([]byte, error) {
+	return appendHAProxyName(dst, f.leaf().RawSubject)
+}
+
+// haproxyIssuer appends ssl_c_i_dn.
+func haproxyIssuer(dst []byte, f *Facts) ([]byte, error) {
+	return appendHAProxyName(dst, f.leaf().RawIssuer)
+}
+
+// appendHAProxyName appends a Name in OpenSSL's old form, which HAProxy writes without any escape. Readers split it at slashes, so
+// in values slash, plus, equals sign and backslash are written as bytes above ASCII are, "\x2F": no value looks like the
+// next attribute, and no two names are alike.
+func appendHAProxyName(dst, rawName []byte) ([]byte, error) {
+	return appendOneline(dst, rawName, func(dst []byte, b byte) []byte {
+		if b < ' ' || b > '~' || b == '/' || b == '+' || b == '=' || b == '\\' {
+			return append(dst, '\\', 'x', upperHex[b>>4], upperHex[b&15])
+		}
+		return append(dst, b)
+	})
+}
+
 // haproxyNotBefore appends ssl_c_notbefore.
 func haproxyNotBefore(dst []byte, f *Facts) ([]byte, error) {
 	return appendHAProxyTime(dst, f.leaf().NotBefore), nil

@@ -1,6 +1,7 @@
 package headers
 
 import (
+	"crypto/x509"
 	"slices"
 	"strings"
 	"testing"
@@ -78,5 +79,34 @@ func TestHAProxysTimesHaveNoCentury(t *testing.T) {
 		if got := string(appendHAProxyTime(nil, c.at)); got != c.want {
 			t.Errorf("%v: got %q, want %q", c.at, got, c.want)
 		}
+	}
+}
+
+// TestHAProxysNamesHaveOneReading: readers of this form split at slashes, and key accounts by the whole.
+func TestHAProxysNamesHaveOneReading(t *testing.T) {
+	seen := map[string]string{}
+	for what, c := range map[string]struct {
+		subject []byte
+		want    string
+	}{
+		"slash that would be a CN":     {name(attr(oidO, tagUTF8String, "x/CN=admin"), attr(oidCN, tagUTF8String, "mallory")), `/O=x\x2FCN\x3Dadmin/CN=mallory`},
+		"backslash before the slash":   {name(attr(oidO, tagUTF8String, `x\`), attr(oidCN, tagUTF8String, "alice")), `/O=x\x5C/CN=alice`},
+		"slash after what looks alike": {name(attr(oidO, tagUTF8String, "x/CN=alice")), `/O=x\x2FCN\x3Dalice`},
+		"plus that would be a CN":      {name(attr(oidO, tagUTF8String, "x+CN=alice")), `/O=x\x2BCN\x3Dalice`},
+		"two attributes in one":        {name(attr(oidO, tagUTF8String, "x") + attr(oidCN, tagUTF8String, "alice")), `/O=x+CN=alice`},
+		"a byte and its spelling":      {name(attr(oidCN, tagUTF8String, `\xC3`)), `/CN=\x5CxC3`},
+		"bytes above ASCII":            {name(attr(oidCN, tagUTF8String, "é")), `/CN=\xC3\xA9`},
+		"ordinary":                     {name(attr(oidC, tagPrintableString, "US"), attr(oidO, tagUTF8String, "Acme, Inc. (EU)"), attr(oidCN, tagUTF8String, "a b")), `/C=US/O=Acme, Inc. (EU)/CN=a b`},
+	} {
+		for _, value := range []func([]byte, *Facts) ([]byte, error){haproxySubject, haproxyIssuer} {
+			facts := client(&x509.Certificate{RawSubject: c.subject, RawIssuer: c.subject})
+			if got, err := value(nil, &facts); err != nil || string(got) != c.want {
+				t.Errorf("%s: got %s, %v; want %s", what, got, err, c.want)
+			}
+		}
+		if other, twice := seen[c.want]; twice {
+			t.Errorf("%s and %s are the same", what, other)
+		}
+		seen[c.want] = what
 	}
 }

@@ -1,5 +1,7 @@
 package headers
 
+import "slices"
+
 // otherPaths are fields by which some application is told another path than that of the request. Where paths are decided
 // about (MTLS_ROUTES) a client may send none of them.
 var otherPaths = [...]string{
@@ -8,4 +10,25 @@ var otherPaths = [...]string{
 	"X-MS-Original-URL", "X-WAWS-Unencoded-URL", "Unencoded-URL", // Azure Static Web Apps, App Service, IIS server variable
 	"Script-Name", "Path-Info", // gunicorn takes both from loopback (forwarder_headers)
 	"X-Script-Name", "X-Path-Info", "Request-URI", "X-Request-URI", // WSGI middleware, CGI's REQUEST_URI
+	"X-Traversal-Path", "X-Request-Base", // Plack's ReverseProxyPath, Catalyst and Mojolicious
+	"X-ProxyContextPath", "X-ProxyPath", // NiFi, Karaf
+	"X-Matched-Path", "X-Now-Route-Matches", "X-Nextjs-Data", "X-Invoke-Path", "X-Invoke-Query", // Next.js, between its own parts
+	"X-Middleware-Rewrite", "X-Middleware-Next", "X-Middleware-Subrequest", // likewise; the last one skips its checks
+	// What people try, whoever may have read them.
+	"X-Rewrite-Path", "X-Real-URL", "X-Real-URI", "X-Request-URL", "X-Envoy-Original-URL", "X-HTTP-DestinationURL", "X-HTTP-Path-Override",
+}
+
+// otherForwardedPaths are those of the X-Forwarded- family, which is stripped in any case (forwardedPrefix).
+var otherForwardedPaths = [...]string{
+	"X-Forwarded-Prefix", "X-Forwarded-Path", "X-Forwarded-PathBase", "X-Forwarded-Uri", "X-Forwarded-Url",
+	"X-Forwarded-Script-Name", "X-Forwarded-Context",
+}
+
+// otherMethods are fields that make an application see another method, or ask another server (Proxy, which CGI makes HTTP_PROXY).
+var otherMethods = [...]string{"X-HTTP-Method", "X-Method-Override", "Proxy"}
+
+// tellsOtherPath reports whether a folded name is one of either.
+func tellsOtherPath(name string) bool {
+	is := func(n string) bool { return folded(n) == name }
+	return slices.ContainsFunc(otherPaths[:], is) || slices.ContainsFunc(otherForwardedPaths[:], is)
 }

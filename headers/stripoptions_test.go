@@ -28,6 +28,31 @@ func TestOperatorsAddAndExceptNames(t *testing.T) {
 	}
 }
 
+// TestNoFieldTellsAnotherPathWherePathsAreDecidedAbout covers fields that some application takes its path from.
+func TestNoFieldTellsAnotherPathWherePathsAreDecidedAbout(t *testing.T) {
+	names := []string{"X-Original-URL", "x_rewrite_url", "SCRIPT_NAME", "Path-Info", "X-Script-Name", "x-middleware-subrequest", "X-Forwarded-Prefix"}
+	with, without := stripper(t, StripOptions{Paths: true}), stripper(t, StripOptions{})
+	for _, n := range names {
+		if !with.Drop([]byte(n)) || !with.DropTrailer([]byte(n)) {
+			t.Errorf("%s passes", n)
+		}
+	}
+	for _, n := range []string{"X-Original-URL", "SCRIPT_NAME", "Path-Info", "X-Matched-Path"} {
+		if without.Drop([]byte(n)) {
+			t.Errorf("%s is dropped where nobody looks at paths", n)
+		}
+	}
+	for _, n := range []string{"Path_Info", "x-forwarded-prefix"} {
+		_, err := NewStripper(StripOptions{Paths: true, Keep: []string{n}})
+		if want := `MTLS_KEEP_HEADERS="` + n + `" tells applications another path`; err == nil || !strings.HasPrefix(err.Error(), want) {
+			t.Errorf("got %v, want %s", err, want)
+		}
+		if _, err := NewStripper(StripOptions{Keep: []string{n}}); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 func TestEveryFaultOfTheOperatorIsNamedAtOnce(t *testing.T) {
 	_, err := NewStripper(StripOptions{
 		Emit:  []string{NameVerified, NameDN},

@@ -248,3 +248,18 @@ func selfSigned(t testing.TB) []*x509.Certificate {
 	}
 	return []*x509.Certificate{parsed}
 }
+
+// TestFaultsAreToldBriefly: what was piped into the variable by mistake may be large.
+func TestFaultsAreToldBriefly(t *testing.T) {
+	for _, text := range []string{
+		`X="` + strings.Repeat(`\q`, 30000), strings.Repeat("nothing ", 10000), "X=" + strings.Repeat("é", 30000), strings.Repeat("x", 120000),
+	} {
+		if _, err := ParseTemplate(text); err == nil || len(err.Error()) > 20<<10 {
+			t.Errorf("%.20q…: the faults take %d bytes", text, len(err.Error()))
+		}
+	}
+	_, err := ParseTemplate(`X-A="foo bar\q baz" nginx`)
+	if want := `MTLS_HEADERS="X-A=\"foo bar\\q" `; err == nil || !strings.HasPrefix(err.Error(), want) {
+		t.Errorf("got %v, want %s", err, want)
+	}
+}

@@ -12,6 +12,7 @@ const variableHeaders = "MTLS_HEADERS"
 type templateParser struct {
 	text     string
 	at       int
+	start    int     // of the entry
 	preset   *preset // whose entries text is; nil: the operator's
 	template Template
 	faults   []error
@@ -29,13 +30,14 @@ func (p *templateParser) skipSeparators() {
 
 // entry reads one entry and adds what it stands for.
 func (p *templateParser) entry() {
-	start, faults := p.at, len(p.faults)
+	p.start = p.at
+	faults := len(p.faults)
 	for p.at < len(p.text) && !isSeparator(p.text[p.at]) && p.text[p.at] != '=' {
 		p.at++
 	}
-	name := p.text[start:p.at]
+	name := p.text[p.start:p.at]
 	if p.at == len(p.text) || p.text[p.at] != '=' {
-		p.addPreset(start, name)
+		p.addPreset(name)
 		return
 	}
 	p.at++
@@ -44,37 +46,34 @@ func (p *templateParser) entry() {
 		e.preset = p.preset.name
 	}
 	e.parts = p.value()
-	if len(e.parts) == 0 && len(p.faults) == faults {
-		p.fault(p.at, p.text[start:p.at], "has no value after the =; write one, such as "+name+"=$ssl_client_s_dn, or leave the entry out")
+	if why := slipOfThePen(name, e.parts); why != "" && len(p.faults) == faults {
+		p.fault(p.start, "", why)
+		return
 	}
 	e.certificate = slices.ContainsFunc(e.parts, func(part part) bool { return part.variable != nil && part.variable.certificate })
 	if why := cannotEmit(name); why != "" {
-		p.fault(start, p.text[start:p.at], why)
+		p.fault(p.start, p.text[p.start:p.at], why)
 	} else {
-		p.add(start, e)
+		p.add(e)
 	}
 }
 
 // addPreset adds a preset's entries.
-func (p *templateParser) addPreset(start int, name string) {
+func (p *templateParser) addPreset(name string) {
 	found := findPreset(name)
-	switch {
-	case found == nil && strings.ContainsAny(name, `$"`):
-		p.fault(start, name, "has no name of a header before it; write Name="+name)
+	if found == nil {
+		p.fault(p.start, name, noPreset(name))
 		p.skipEntry()
-		return
-	case found == nil:
-		p.fault(start, name, "is no preset; the nearest one is "+Nearest(name, presetNames())+", and a header of your own is Name=$variable")
 		return
 	}
 	for _, text := range found.entries {
 		inner := &templateParser{text: text, preset: found}
 		inner.entry()
 		for _, fault := range inner.faults {
-			p.fault(start, name, "is a faulty preset: "+fault.Error())
+			p.fault(p.start, name, "is a faulty preset: "+fault.Error())
 		}
 		for _, e := range inner.template.entries {
-			if !p.add(start, e) {
+			if !p.add(e) {
 				return
 			}
 		}
@@ -90,16 +89,16 @@ func (p *templateParser) skipEntry() {
 
 // add takes an entry whose name nobody has used so far: two lines that an application could read as one header would
 // contradict each other, or be joined. It reports whether it took the entry.
-func (p *templateParser) add(start int, e entryLine) bool {
+func (p *templateParser) add(e entryLine) bool {
 	for _, other := range p.template.entries {
 		if other.folded != e.folded {
 			continue
 		}
 		if e.preset != "" && e.preset == other.preset {
-			p.fault(start, e.preset, "is there twice; remove one")
+			p.fault(p.start, e.preset, "is there twice; remove one")
 			return false
 		}
-		p.fault(start, e.origin(), fmt.Sprintf("sends %s, which %s sends already (letters' case, - and _ make no difference to many applications); remove one of the two", e.name, other.origin()))
+		p.fault(p.start, e.origin(), fmt.Sprintf("sends %s, which %s sends already (letters' case, - and _ make no difference to many applications); remove one of the two", e.name, other.origin()))
 		return false
 	}
 	p.template.entries = append(p.template.entries, e)
@@ -117,7 +116,7 @@ func (e entryLine) origin() string {
 // value reads text and variables up to the next separator outside quotes.
 func (p *templateParser) value() []part {
 	var parts []part
-	text := ""
+	var text []byte
 	quoted := -1 // where the open quote is
 	for p.at < len(p.text) && (quoted >= 0 || !isSeparator(p.text[p.at])) {
 		switch b := p.text[p.at]; {
@@ -131,18 +130,18 @@ func (p *templateParser) value() []part {
 		case b == '\\' && quoted >= 0:
 			p.at++
 			if p.at < len(p.text) && (p.text[p.at] == '"' || p.text[p.at] == '\\') {
-				text += p.text[p.at : p.at+1]
+				text = append(text, p.text[p.at])
 				p.at++
 				continue
 			}
 			p.fault(p.at-1, "", `has a backslash that stands before neither " nor \; write \\ for one`)
 		case b == '$' && strings.HasPrefix(p.text[p.at:], "$$"):
-			text += "$"
+			text = append(text, '$')
 			p.at += 2
 		case b == '$':
-			if text != "" {
-				parts = append(parts, part{text: text})
-				text = ""
+			if len(text) > 0 {
+				parts = append(parts, part{text: string(text)})
+				text = nil
 			}
 			if v := p.variable(); v != nil {
 				parts = append(parts, part{variable: v})
@@ -152,15 +151,15 @@ func (p *templateParser) value() []part {
 			for p.at++; p.at < len(p.text) && p.text[p.at] >= 0x80; p.at++ {
 			}
 		default:
-			text += string(b)
+			text = append(text, b)
 			p.at++
 		}
 	}
 	if quoted >= 0 {
 		p.fault(quoted, "", "has a quote that is not closed; add \" at the value's end")
 	}
-	if text != "" {
-		parts = append(parts, part{text: text})
+	if len(text) > 0 {
+		parts = append(parts, part{text: string(text)})
 	}
 	return parts
 }
@@ -194,7 +193,10 @@ func (p *templateParser) variable() *variable {
 	}
 	why := refusedVariable(name)
 	if why == "" {
-		why = "is no variable here; the nearest one is $" + Nearest(name, variableNames())
+		why = "is no variable here; the README lists those that are"
+		if near := near(name, variableNames()); near != "" {
+			why = "is no variable here; the nearest one is $" + near
+		}
 	}
 	p.fault(start, "$"+name, why)
 	return nil
@@ -202,45 +204,4 @@ func (p *templateParser) variable() *variable {
 
 func isVariableByte(b byte) bool {
 	return 'a' <= b && b <= 'z' || 'A' <= b && b <= 'Z' || '0' <= b && b <= '9' || b == '_'
-}
-
-// fault notes what is wrong at a place. what is the piece of text concerned; empty: the entry that the place is in.
-func (p *templateParser) fault(at int, what, problem string) {
-	if what == "" {
-		what = p.entryAround(at)
-	}
-	p.faults = append(p.faults, fmt.Errorf("%s=%q %s\n%s", variableHeaders, what, problem, caret(p.text, at)))
-}
-
-func (p *templateParser) entryAround(at int) string {
-	from, to := min(at, len(p.text)), min(at, len(p.text))
-	for from > 0 && !isSeparator(p.text[from-1]) {
-		from--
-	}
-	for to < len(p.text) && !isSeparator(p.text[to]) {
-		to++
-	}
-	return p.text[from:to]
-}
-
-// cannotEmit returns why a header of that name cannot be sent, or "".
-func cannotEmit(name string) string {
-	if !isToken(name) {
-		return "does not begin with a header's name; write Name=$variable"
-	}
-	f := folded(name)
-	switch guardOf(f) {
-	case framing:
-		return "would send a header that frames the message; choose another name"
-	case written:
-		return "would send a header that the sidecar writes itself; choose another name"
-	case routing:
-		return "would send a header by which applications see another request; choose another name"
-	case credentials:
-		return "would take the place of what the client sends for itself; choose another name"
-	}
-	if slices.ContainsFunc(notInTrailers[:], func(n string) bool { return folded(n) == f }) {
-		return "would send a header that is about the request itself; choose another name"
-	}
-	return ""
 }

@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"crypto/tls"
 	"fmt"
 	"strings"
 	"time"
@@ -112,6 +113,12 @@ func (c *Config) warnings() []string {
 func (c *Config) headerFaults() []Fault {
 	_, err := headers.NewStripper(c.stripOptions())
 	var faults []Fault
+	facts := headers.Facts{Verify: headers.VerifyNone, TLS: &tls.ConnectionState{Version: tls.VersionTLS12, CurveID: tls.CurveP256,
+		CipherSuite: tls.TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256, ServerName: strings.Repeat("n.", 126) + "n", NegotiatedProtocol: "http/1.1"}}
+	if lines, _, untold := c.Headers.Render(facts); untold != nil || len(lines) > int(c.MaxIdentityBytes) {
+		faults = append(faults, Fault{"MTLS_MAX_IDENTITY_BYTES", c.MaxIdentityBytes.String(), fmt.Sprintf(
+			"is too small: without any certificate MTLS_HEADERS may take %d bytes already; raise it, or send less", len(lines))})
+	}
 	for _, part := range parts(err) {
 		faults = append(faults, faultFromText(part.Error()))
 	}

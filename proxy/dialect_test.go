@@ -3,6 +3,7 @@ package proxy
 import (
 	"crypto/tls"
 	"crypto/x509/pkix"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -63,9 +64,12 @@ func trimmed(values []string) []string {
 func TestWhatMTLSHeadersSendsCannotBeKept(t *testing.T) {
 	for settings, want := range map[string]string{
 		"MTLS_HEADERS=X-Mine=$ssl_client_verify MTLS_KEEP_HEADERS=x_mine": `MTLS_KEEP_HEADERS="x_mine" is written by the sidecar`,
-		"MTLS_KEEP_HEADERS=dn":                              `MTLS_KEEP_HEADERS="dn" is written by the sidecar`,
-		"MTLS_HEADERS=xfcc MTLS_KEEP_HEADERS=VERIFIED":      "",
-		"MTLS_HEADERS=nginx,nginx MTLS_KEEP_HEADERS=Cookie": `MTLS_HEADERS="nginx" is there twice`,
+		"MTLS_KEEP_HEADERS=dn":                                                             `MTLS_KEEP_HEADERS="dn" is written by the sidecar`,
+		"MTLS_HEADERS=xfcc MTLS_KEEP_HEADERS=VERIFIED":                                     "",
+		"MTLS_HEADERS=nginx,nginx MTLS_KEEP_HEADERS=Cookie":                                `MTLS_HEADERS="nginx" is there twice`,
+		"MTLS_MAX_IDENTITY_BYTES=256 MTLS_HEADERS=X=" + strings.Repeat("x", 300):           "without any certificate MTLS_HEADERS may take 305 bytes",
+		"MTLS_MAX_IDENTITY_BYTES=256 MTLS_HEADERS=nginx,X=$ssl_server_name":                "without any certificate MTLS_HEADERS may take",
+		"MTLS_MAX_IDENTITY_BYTES=256 MTLS_HEADERS=xfcc,nginx,X=" + strings.Repeat("x", 99): "",
 	} {
 		_, err := Environment(strings.Fields(settings))
 		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
@@ -94,6 +98,15 @@ func TestAnIdentityWithoutItsVerdictIsWarnedOf(t *testing.T) {
 		if warned := len(warnings) == 1 && strings.Contains(warnings[0], "MTLS_HEADERS sends X-User of certificates that did not verify"); warned != want {
 			t.Errorf("%s: warned of %q, want a warning: %t", settings, warnings, want)
 		}
+	}
+}
+
+// TestWhatIsSentIsNotGuessedOfAFaultyTemplate: no second fault follows from the first.
+func TestWhatIsSentIsNotGuessedOfAFaultyTemplate(t *testing.T) {
+	_, err := Environment([]string{"MTLS_HEADERS=xfcc X-A=$typo", "MTLS_KEEP_HEADERS=DN"})
+	var faulty *ConfigError
+	if !errors.As(err, &faulty) || len(faulty.Faults) != 1 || faulty.Faults[0].Variable != "MTLS_HEADERS" {
+		t.Errorf("got %v, want one fault of MTLS_HEADERS", err)
 	}
 }
 

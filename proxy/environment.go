@@ -86,6 +86,9 @@ func Environment(environ []string) (*Config, error) {
 		}
 		config = &Config{}
 		wrong = append(wrong, parseFaults(env.ParseWithOptions(config, env.Options{Environment: set}), set)...)
+		if slices.ContainsFunc(wrong, func(f Fault) bool { return f.Variable == "MTLS_HEADERS" }) {
+			config.Headers.Template = &headers.Template{} // which names are sent, nobody knows
+		}
 	}
 	faults = append(faults, wrong...)
 	faults = append(faults, lonelyFaults(set, config)...)

@@ -138,7 +138,7 @@ func (s *Server) render(c *conn, v trust.Verdict, m memo) memo {
 	if !until.IsZero() {
 		m.until = min(m.until, until.UnixNano())
 	}
-	m.answer.lines = c.appendAddress(lines)
+	m.answer.lines = bytes.Clone(c.appendAddress(lines)) // kept: without the room that was left
 	return m
 }
 
@@ -151,10 +151,11 @@ func (c *conn) asNobody() (lines []byte, page *refusal) {
 	facts := factsOf(trust.Verdict{}, trust.Verdict{}.Text(), nil)
 	facts.TLS, facts.Now = &state, c.server.wall(c.now)
 	lines, _, err := c.server.identity(facts)
-	if err != nil {
+	if err != nil { // MTLS_HEADERS has been checked for this
+		c.server.log.Error("the application cannot be told of a client without a certificate", zap.Error(err))
 		return nil, err.page
 	}
-	c.nobody = c.appendAddress(lines)
+	c.nobody = bytes.Clone(c.appendAddress(lines))
 	return c.nobody, nil
 }
 

@@ -30,7 +30,7 @@ func (c *conn) relay() ending {
 		return c.refuseHead(err)
 	}
 	c.note()
-	need := c.server.config.Routes.decide(originForm(w.request.Method, w.request.Target))
+	need := c.need()
 	if need != needOff && c.peer.Load() != nil {
 		// Before the judgement: whatever changes belief after it sees that there
 		// is something to cut.

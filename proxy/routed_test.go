@@ -77,6 +77,26 @@ func TestPathsAreServedAsMTLSRoutesSays(t *testing.T) {
 	}
 }
 
+// TestASecondPathIsLookedAtToo: WebDAV writes where Destination says.
+func TestASecondPathIsLookedAtToo(t *testing.T) {
+	app := startBackend(t, answering(okAnswer))
+	s := startSidecar(t, app.url, "MTLS_ROUTES=/clients/=require /healthz=off /=optional")
+	for destination, want := range map[string]int{
+		"/public/x": 200, "https://a/public/x": 200, "https://a": 200, "/clients/x": 403, "https://a/clients/x": 403, "HTTP://a/CLIENTS": 403,
+		"/public/..%2fclients/x": 403, "clients/x": 403, "//a/clients/x": 403, "https://a/public/x\r\ndestination: /clients/x": 403,
+	} {
+		c := s.dial(t, nil)
+		c.send("MOVE /public/y HTTP/1.1\r\nHost: a\r\nDestination: " + destination + "\r\n\r\n")
+		if answer, _ := c.answer("MOVE"); answer.StatusCode != want {
+			t.Errorf("Destination: %s: %d, want %d", destination, answer.StatusCode, want)
+		}
+		if want == 200 {
+			app.seen(t)
+		}
+		app.sawNothing(t)
+	}
+}
+
 // TestOneConnectionServesPathsOfEveryNeed: what one request was told must not be
 // told to the next.
 func TestOneConnectionServesPathsOfEveryNeed(t *testing.T) {

@@ -9,7 +9,7 @@ import (
 // Unicode's SpecialCasing.txt and CaseFolding.txt, which JavaScript's toUpperCase
 // and Python's casefold follow. Upper and lower case are the same here.
 var foldingLetters = map[rune]string{
-	'ı': "i", 'İ': "i", 'ſ': "s", 'K': "k", 'ß': "ss", 'ẞ': "ss",
+	'ı': "i", 'İ': "i", 'ſ': "s", '\u212a': "k", 'ß': "ss", 'ẞ': "ss",
 	'ﬀ': "ff", 'ﬁ': "fi", 'ﬂ': "fl", 'ﬃ': "ffi", 'ﬄ': "ffl", 'ﬅ': "st", 'ﬆ': "st",
 }
 

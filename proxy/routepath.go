@@ -6,8 +6,8 @@ import (
 )
 
 // plain reports whether applications agree on what a path is, upper and lower
-// case and a slash at the end aside: visible ASCII, no escapes, parameters,
-// backslashes, empty or dot segments, nor anything else that readings knows.
+// case and a slash at the end aside: visible ASCII without escapes, parameters,
+// backslashes, empty or dot segments, and whatever else has a transformation.
 func plain(path []byte) bool {
 	start := 0 // of the segment
 	for i, c := range path {
@@ -19,15 +19,18 @@ func plain(path []byte) bool {
 		case c <= ' ' || c >= 0x7f || c == '%' || c == '\\' || c == ';' || c == '#':
 			return false
 		case c == '/':
-			if before == '/' || before == '.' || isScript(path[start:i]) {
+			if before == '/' || before == '.' || before == '+' || isScript(path[start:i]) {
 				return false
 			}
 			start = i + 1
+		case (c == '+' || c == '(') && before == '/':
+			return false
 		case c == '$' && before == ':':
 			return false
 		}
 	}
-	return path[len(path)-1] != '.'
+	last := path[len(path)-1]
+	return last != '.' && last != '+'
 }
 
 // plainButDots reports whether dot segments are all that is odd about a path:
@@ -68,6 +71,7 @@ func isScript(segment []byte) bool {
 const (
 	maxReadings     = 128
 	maxReadingBytes = 32 << 10 // of all readings together
+	maxReadingWork  = 1 << 20  // of all that was looked at, what had been seen before included
 )
 
 // readings are the ways in which a path may be read: everything that the
@@ -84,6 +88,7 @@ type readings struct {
 	seen     map[string]bool
 	found    []string
 	size     int
+	work     int
 	strict   need // the strictest so far
 	finished bool // it cannot become stricter
 }
@@ -114,6 +119,9 @@ func (r *readings) add(path string) {
 	path = strings.TrimRight(lowerASCII(path), "/")
 	if path == "" {
 		path = "/"
+	}
+	if r.work += len(path); r.work > maxReadingWork {
+		r.strict, r.finished = r.routes.strictest, true
 	}
 	if r.finished || r.seen[path] {
 		return

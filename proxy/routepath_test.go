@@ -66,6 +66,37 @@ func TestEveryPathOfTheTableNeedsWhatItSays(t *testing.T) {
 	}
 }
 
+// TestALessStrictReadingDoesNotHideAStricterOne has rules that are laxer below a
+// stricter one, so that who reads more into a path is let in by more.
+func TestALessStrictReadingDoesNotHideAStricterOne(t *testing.T) {
+	r := routesOf(t, "/admin/=require /admin/pub/=off /admin/x/pub/=off /admin/cafe/=off /admin/caf/=off /tasks/=require /tasks/cafe/=off /tasks/caf/=off /=optional")
+	for path, why := range map[string]string{
+		"/%61dmin/x%2fpub":          "%2f as a letter, all else decoded",
+		"/%20admin/pub.":            "blanks trimmed, dots kept",
+		"/ad%c2%admin/caf%c3%a9":    "a soft hyphen dropped, the accent kept",
+		"/ta%c5%bfks/caf%c3%a9":     "a letter in capitals, the accent kept",
+		"/admin/pub/../x":           "dots resolved",
+		"/admin/pub%2f..%2fx":       "dots resolved",
+		"/admin/pub/%252e%252e":     "dots resolved at the end",
+		"/admin//pub":               "slashes not merged",
+		"/admin/pub;x/y":            "parameters kept",
+		"/admin/pub%00":             "NUL kept",
+		"/admin/%70ub":              "nothing decoded",
+		"/admin/x/..;/pub":          "parameters kept, so that nothing is resolved",
+		"/x/../admin/%70ub":         "dots resolved, nothing decoded",
+		"/admin/pub%2f%2e%2e%5csub": "a backslash resolved",
+	} {
+		if got := r.decide([]byte(path)); got != needRequire {
+			t.Errorf("%q needs %v, want require: %s", path, got, why)
+		}
+	}
+	for _, path := range []string{"/admin/pub", "/admin/pub/", "/ADMIN/Pub/x", "/admin/x/pub/y"} {
+		if got := r.decide([]byte(path)); got != needOff {
+			t.Errorf("%q needs %v, want off", path, got)
+		}
+	}
+}
+
 // ordinary are paths that browsers and libraries make of names.
 var ordinary = []string{
 	"/", "/a%20b", "/caf%C3%A9/menu", "/%E6%96%87%E4%BB%B6/%E4%B8%80.txt", "/projects/group%2Fsub%2Fproject/files/a%2Fb%2Ec",

@@ -1,7 +1,7 @@
 package proxy
 
 import (
-	"strconv"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -17,9 +17,11 @@ const (
 	markSemicolon
 	markDollar
 	markDot
-	markEnd     // ? and #
-	markBlank   // space and control characters
-	markHigh    // outside ASCII
+	markEnd   // ? and #
+	markBlank // space and control characters
+	markHigh  // outside ASCII
+	markPlus
+	markParenthesis
 	markDoubled // two slashes in a row
 )
 
@@ -43,6 +45,10 @@ func marksOf(path string) marks {
 			m |= markDollar
 		case c == '?' || c == '#':
 			m |= markEnd
+		case c == '+':
+			m |= markPlus
+		case c == '(':
+			m |= markParenthesis
 		case c <= ' ' || c == 0x7f:
 			m |= markBlank
 		case c >= utf8.RuneSelf:
@@ -62,6 +68,7 @@ var transformations = [...]struct {
 	{markPercent, func(r *readings, path string) { r.add(unescape(path, false)) }},
 	{markPercent, func(r *readings, path string) { r.add(unescape(path, true)) }},
 	{markPercent, func(r *readings, path string) { r.add(unescapeUTF16(path)) }},
+	{markPlus, func(r *readings, path string) { r.add(strings.ReplaceAll(path, "+", " ")) }}, // as in forms
 	{markHigh, func(r *readings, path string) { r.add(shorten(path, true)) }},
 	{markHigh, func(r *readings, path string) { r.add(shorten(path, false)) }},
 	{markBackslash, func(r *readings, path string) { r.add(strings.ReplaceAll(path, `\`, "/")) }},
@@ -71,117 +78,16 @@ var transformations = [...]struct {
 	{markDot, belowScript},
 	{markSemicolon, func(r *readings, path string) { r.add(eachSegment(path, withoutParameters)) }},
 	{markDollar, func(r *readings, path string) { r.add(eachSegment(path, withoutStream)) }},
+	{markParenthesis, func(r *readings, path string) { r.add(withoutSessions(path)) }},
 	{markBlank | markHigh, func(r *readings, path string) { r.add(eachSegment(path, withoutBlanks)) }},
 	{markBlank | markHigh | markDot, func(r *readings, path string) { r.add(eachSegment(path, withoutEnding)) }},
 	{markBlank | markSemicolon | markEnd, endEarly},
 	{markBlank, func(r *readings, path string) { r.add(strings.Map(withoutControls, path)) }},
 	{markHigh, func(r *readings, path string) { r.add(withoutSigns(path, invisible)) }},
 	{markHigh, func(r *readings, path string) { r.add(strings.ToValidUTF8(path, "")) }},
+	{markHigh, func(r *readings, path string) { r.add(eachSegment(path, asciiAlone)) }},
 	{markHigh, func(r *readings, path string) { r.add(foldLetters(path)) }},
 	{markHigh, func(r *readings, path string) { r.add(foldAll(path, r.routes.fold)) }},
-}
-
-// unescape decodes %XX once. What is no escape stays, as lenient decoders have
-// it. Those that keep an encoded slash apart from a separator leave %2f alone
-// (Go's RawPath, nginx in front of Spring, the URL standard).
-func unescape(path string, keepSlash bool) string {
-	out := make([]byte, 0, len(path))
-	for i := 0; i < len(path); i++ {
-		c, ok := escapedByte(path[i:])
-		if !ok || c == '/' && keepSlash {
-			out = append(out, path[i])
-			continue
-		}
-		out = append(out, c)
-		i += 2
-	}
-	return string(out)
-}
-
-// escapedByte is the byte that text's first three are the escape of.
-func escapedByte(text string) (byte, bool) {
-	if len(text) < 3 || text[0] != '%' {
-		return 0, false
-	}
-	high, low := hexDigit(text[1]), hexDigit(text[2])
-	return high<<4 | low, high < 16 && low < 16
-}
-
-// hexDigit is the value of a digit in lower case, 16 or more for anything else.
-func hexDigit(c byte) byte {
-	switch {
-	case '0' <= c && c <= '9':
-		return c - '0'
-	case 'a' <= c && c <= 'f':
-		return c - 'a' + 10
-	default:
-		return 0xff
-	}
-}
-
-// unescapeUTF16 decodes %uXXXX, which IIS and JavaScript's unescape know.
-func unescapeUTF16(path string) string {
-	if !strings.Contains(path, "%u") {
-		return path
-	}
-	out := make([]byte, 0, len(path))
-	for i := 0; i < len(path); i++ {
-		if i+6 <= len(path) && path[i:i+2] == "%u" {
-			if unit, err := strconv.ParseUint(path[i+2:i+6], 16, 16); err == nil {
-				out = utf8.AppendRune(out, rune(unit))
-				i += 5
-				continue
-			}
-		}
-		out = append(out, path[i])
-	}
-	return string(out)
-}
-
-// longForm is the length of the UTF-8 sequence that begins with c, if that can be
-// one for ASCII that is longer than it need be (RFC 3629 §3 and §10; five and six
-// bytes were allowed by RFC 2279), else 0.
-func longForm(c byte) int {
-	switch c {
-	case 0xc0, 0xc1:
-		return 2
-	case 0xe0:
-		return 3
-	case 0xf0:
-		return 4
-	case 0xf8:
-		return 5
-	case 0xfc:
-		return 6
-	default:
-		return 0
-	}
-}
-
-// shorten reads overlong UTF-8 as the ASCII that it is the long form of. strict
-// asks for continuation bytes to be such; the decoder of IIS 4 did not (%c1%1c).
-func shorten(path string, strict bool) string {
-	out := make([]byte, 0, len(path))
-	for i := 0; i < len(path); i++ {
-		length := longForm(path[i])
-		if length == 0 || i+length > len(path) {
-			out = append(out, path[i])
-			continue
-		}
-		value := rune(path[i] & 1) // of the first bytes, only 0xc1 has a bit of the value there
-		ok := true
-		for _, c := range []byte(path[i+1 : i+length]) {
-			value = value<<6 | rune(c&0x3f)
-			ok = ok && (!strict || c&0xc0 == 0x80)
-		}
-		if !ok || value >= utf8.RuneSelf {
-			out = append(out, path[i])
-			continue
-		}
-		out = append(out, byte(value))
-		i += length - 1
-	}
-	return string(out)
 }
 
 func mergeSlashes(path string) string {
@@ -222,6 +128,9 @@ func resolveDots(r *readings, path string) {
 		}
 		rest := strings.Join(segments[i+1:], "/")
 		for j := i; j >= 0 && !r.finished; j-- {
+			if 0 < j && j < i && segments[j] == "" && segments[j-1] == "" {
+				continue // the same but for the number of slashes, which mergeSlashes sees to
+			}
 			r.add("/" + strings.Join(append(segments[:j:j], rest), "/"))
 		}
 		return // of what has been added, the next ".." is the first
@@ -262,6 +171,16 @@ func withoutStream(segment string) string {
 	}
 	segment, _, _ = strings.Cut(segment, ":")
 	return segment
+}
+
+// withoutSessions removes the segments in which ASP.NET keeps what it has no cookie
+// for: /(S(x))/, /(A(x)F(y))/.
+func withoutSessions(path string) string {
+	kept := strings.Split(path, "/")
+	kept = slices.DeleteFunc(kept, func(segment string) bool {
+		return len(segment) > 4 && segment[0] == '(' && segment[2] == '(' && strings.HasSuffix(segment, "))")
+	})
+	return strings.Join(kept, "/")
 }
 
 // withoutBlanks trims white space and control characters from both ends.
@@ -332,6 +251,22 @@ func withoutSigns(path string, remove func(rune) bool) string {
 		path = path[size:]
 	}
 	return string(out)
+}
+
+// asciiAlone drops what is not ASCII, as some do to be safe. A segment without any
+// ASCII stays: whoever names things in another script shall not be turned away
+// for what the rest of the path would be by itself.
+func asciiAlone(segment string) string {
+	left := strings.Map(func(c rune) rune {
+		if c >= utf8.RuneSelf {
+			return -1
+		}
+		return c
+	}, segment)
+	if left == "" {
+		return segment
+	}
+	return left
 }
 
 // invisible are the characters that normalisation drops: format characters and

@@ -19,15 +19,6 @@ var (
 	fuzzHost       = regexp.MustCompile(`^//+[^/]*`)
 )
 
-// decodeASCII decodes the escapes of ASCII alone, as decodeURI does but for
-// reserved characters.
-func decodeASCII(p string) string {
-	return regexp.MustCompile(`%[0-7][0-9A-Fa-f]`).ReplaceAllStringFunc(p, func(escape string) string {
-		text, _ := url.PathUnescape(escape)
-		return text
-	})
-}
-
 var fuzzTransformations = map[string]func(string) string{
 	"decoded": func(p string) string {
 		decoded, err := url.PathUnescape(p)
@@ -62,9 +53,11 @@ var fuzzTransformations = map[string]func(string) string{
 	"without a host":       func(p string) string { return fuzzHost.ReplaceAllString(p, "") },
 	"without controls":     func(p string) string { return fuzzControls.ReplaceAllString(p, "") },
 	"without endings":      func(p string) string { return fuzzTrailing.ReplaceAllString(p, "$1$2") },
-	"without what is not ASCII or valid": func(p string) string {
+	"without what is not valid": func(p string) string {
 		return strings.ToValidUTF8(p, "")
 	},
+	"plus":             func(p string) string { return strings.ReplaceAll(p, "+", " ") },
+	"plus, trimmed":    func(p string) string { return strings.TrimRight(strings.ReplaceAll(p, "+", " "), " ") },
 	"slash at the end": func(p string) string { return p + "/" },
 	"capitals":         func(p string) string { return asciiMap(p, 'a', 'z', -32) },
 	"small letters":    func(p string) string { return asciiMap(p, 'A', 'Z', 32) },

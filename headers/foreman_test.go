@@ -1,0 +1,32 @@
+package headers
+
+import (
+	"crypto/x509"
+	"regexp"
+	"testing"
+)
+
+// TestForemanFindsNoOtherCommonName uses the expression by which Foreman takes a host's name from the header
+// (client_certificate.rb).
+func TestForemanFindsNoOtherCommonName(t *testing.T) {
+	foreman := regexp.MustCompile(`(?i)CN=([^\s/,]+)`)
+	for what, c := range map[string]struct {
+		subject    []byte
+		want, host string
+	}{
+		"ordinary":                  {name(attr(oidO, tagUTF8String, "Acmé"), attr(oidCN, tagUTF8String, "host.example")), "CN=host.example,O=Acmé", "host.example"},
+		"organisation named so":     {name(attr(oidCN, tagUTF8String, "mallory"), attr(oidO, tagUTF8String, "CN=admin")), `O=CN\3Dadmin,CN=mallory`, "mallory"},
+		"after a comma":             {name(attr(oidCN, tagUTF8String, "mallory"), attr(oidO, tagUTF8String, "x,CN=admin")), `O=x\2CCN\3Dadmin,CN=mallory`, "mallory"},
+		"after a slash":             {name(attr(oidCN, tagUTF8String, "mallory"), attr(oidO, tagUTF8String, "x/CN=admin")), `O=x\2FCN\3Dadmin,CN=mallory`, "mallory"},
+		"name that ends in a comma": {name(attr(oidCN, tagUTF8String, "mallory,")), `CN=mallory\2C`, `mallory\2C`},
+	} {
+		facts := client(&x509.Certificate{RawSubject: c.subject})
+		got, err := foremanDN(nil, &facts)
+		if err != nil || string(got) != c.want {
+			t.Errorf("%s: got %s, %v; want %s", what, got, err, c.want)
+		}
+		if found := foreman.FindSubmatch(got); found == nil || string(found[1]) != c.host {
+			t.Errorf("%s: Foreman finds %q in %s, not %s", what, found, got, c.host)
+		}
+	}
+}
