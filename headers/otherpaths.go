@@ -14,8 +14,13 @@ var otherPaths = [...]string{
 	"X-ProxyContextPath", "X-ProxyPath", // NiFi, Karaf
 	"X-Matched-Path", "X-Now-Route-Matches", "X-Nextjs-Data", "X-Invoke-Path", "X-Invoke-Query", // Next.js, between its own parts
 	"X-Middleware-Rewrite", "X-Middleware-Next", "X-Middleware-Subrequest", // likewise; the last one skips its checks
+	"X-Vhm-Root", "X-Vhm-Host", // Pyramid's traversal and repoze.vhm put the first before the path
+	"X-Astro-Path", "X-Astro-Locals", "X-Invoke-Output", // Astro on Vercel, Next.js
+	"X-Sendfile-Type", "X-Accel-Mapping", "X-Accel-Redirect", // Rack::Sendfile and its like: which file a front end of theirs sends
 	// What people try, whoever may have read them.
-	"X-Rewrite-Path", "X-Real-URL", "X-Real-URI", "X-Request-URL", "X-Envoy-Original-URL", "X-HTTP-DestinationURL", "X-HTTP-Path-Override",
+	"X-Rewrite-Path", "X-Rewrite-URI", "X-Real-URL", "X-Real-URI", "X-Request-URL", "X-Request-Path", "X-Envoy-Original-URL",
+	"X-HTTP-DestinationURL", "X-HTTP-Path-Override", "X-Override-URL", "X-Proxy-URL", "Proxy-URL", "Proxy-Request-FullURI",
+	"X-MS-Endpoint-Absolute-Path", "X-Original-Request-URI", "X-Original-URI-Path", "Base-URL", "Http-URL", "X-Path", "X-URL", "X-URI",
 }
 
 // otherForwardedPaths are those of the X-Forwarded- family, which is stripped in any case (forwardedPrefix).

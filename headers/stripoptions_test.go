@@ -30,7 +30,7 @@ func TestOperatorsAddAndExceptNames(t *testing.T) {
 
 // TestNoFieldTellsAnotherPathWherePathsAreDecidedAbout covers fields that some application takes its path from.
 func TestNoFieldTellsAnotherPathWherePathsAreDecidedAbout(t *testing.T) {
-	names := []string{"X-Original-URL", "x_rewrite_url", "SCRIPT_NAME", "Path-Info", "X-Script-Name", "x-middleware-subrequest", "X-Forwarded-Prefix"}
+	names := []string{"X-Original-URL", "x_rewrite_url", "SCRIPT_NAME", "Path-Info", "X-Script-Name", "x-middleware-subrequest", "X_VHM_ROOT", "X-Forwarded-Prefix"}
 	with, without := stripper(t, StripOptions{Paths: true}), stripper(t, StripOptions{})
 	for _, n := range names {
 		if !with.Drop([]byte(n)) || !with.DropTrailer([]byte(n)) {

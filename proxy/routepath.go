@@ -23,6 +23,8 @@ func plain(path []byte) bool {
 				return false
 			}
 			start = i + 1
+		case c == '.' && frontController(path[i:]) > 0:
+			return false
 		case (c == '+' || c == '(') && before == '/':
 			return false
 		case c == '$' && before == ':':
@@ -64,6 +66,25 @@ func isScript(segment []byte) bool {
 		}
 	}
 	return false
+}
+
+// frontControllers are the endings of scripts whose name some frameworks take off
+// the front of a path letter by letter, and put a slash before the rest: Symfony
+// and what is built on it read /index.phpadmin as /admin.
+var frontControllers = [...]string{".php", ".php3", ".php4", ".php5", ".php7", ".php8", ".phtml", ".phar"}
+
+// frontController is the length of the ending that text begins with, if something
+// follows it; else 0.
+func frontController[T string | []byte](text T) int {
+	if len(text) < len(".ph") || text[1]|0x20 != 'p' || text[2]|0x20 != 'h' {
+		return 0
+	}
+	for _, ending := range frontControllers {
+		if len(text) > len(ending) && strings.EqualFold(string(text[:len(ending)]), ending) {
+			return len(ending)
+		}
+	}
+	return 0
 }
 
 // Bounds of the search for readings. A path that has more of them, or longer

@@ -222,14 +222,19 @@ func endEarly(r *readings, path string) {
 // belowScript adds the path that a script is told.
 func belowScript(r *readings, path string) {
 	for i, start := 1, 1; i < len(path); i++ {
-		if path[i] != '/' {
-			continue
-		}
-		if isScript([]byte(path[start:i])) {
+		switch {
+		case path[i] == '/' && isScript([]byte(path[start:i])):
 			r.add(path[i:])
 			return // of what has been added, the next script is the first
+		case path[i] == '/':
+			start = i + 1
+		case path[i] == '.' && frontController(path[i:]) > 0:
+			for _, ending := range frontControllers {
+				if rest, found := strings.CutPrefix(path[i:], ending); found {
+					r.add("/" + rest)
+				}
+			}
 		}
-		start = i + 1
 	}
 }
 
