@@ -104,6 +104,11 @@ var dialects = [...]dialect{
 		prefixes: []string{"x-rhsm-ssl-client-"},
 	},
 	{
+		// X-WSO2-Client-Certificate. Reach: nothing else.
+		source:   "WSO2 API Manager's gateways",
+		prefixes: []string{"x-wso2-client-cert"},
+	},
+	{
 		// SSLClientCertSubject, -Status, -Serial, … Reach: names of TLS clients only.
 		source:   "traffic managers (iRules, TrafficScript)",
 		names:    []string{"TLS-Client-Cert", "X-TLS-Client-Cert"},

@@ -1,14 +1,30 @@
 package headers
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // appendHexedDN appends a DER-encoded Name as appendDN does, with the characters in hexed (all ASCII), where a value holds
 // them, as hex pairs (RFC 4514 §2.4): "\22" for a quote. Readers of names see the same name, and readers that look
 // for those characters first do not find any but ours.
 func appendHexedDN(dst, rawName []byte, hexed string) ([]byte, error) {
 	return appendReversed(dst, rawName, func(dst []byte, a attribute) []byte {
-		return appendTypeAndValue(dst, a, hexing(hexed, appendEscaped))
+		return appendHexedAttribute(dst, a, hexing(hexed, appendEscaped))
 	})
+}
+
+// keys are what readers of whole headers look for, the equals sign behind it; in lower case.
+var keys = [...]string{"cn", "by", "hash", "cert", "chain", "subject", "uri", "dns", "issuer"}
+
+// appendHexedAttribute is appendTypeAndValue with a dotted OID for a type whose name ends in a key: ISO-CN=, setAttr-Cert=.
+func appendHexedAttribute(dst []byte, a attribute, write func(dst []byte, c rune, where place) []byte) []byte {
+	kind, _ := shortName(a.oid)
+	kind = strings.ToLower(kind)
+	if kind != "cn" && slices.ContainsFunc(keys[:], func(key string) bool { return strings.HasSuffix(kind, key) }) {
+		return appendDump(append(appendOID(dst, a.oid), '='), a.value)
+	}
+	return appendTypeAndValue(dst, a, write)
 }
 
 // hexing writes the characters in hexed as hex pairs, and all others as write does.

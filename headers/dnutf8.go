@@ -31,6 +31,6 @@ func endsInBlank(c rune) bool {
 // appendHexedUTF8DN is appendUTF8DN with the characters in hexed as hex pairs, see appendHexedDN.
 func appendHexedUTF8DN(dst, rawName []byte, hexed string) ([]byte, error) {
 	return appendReversed(dst, rawName, func(dst []byte, a attribute) []byte {
-		return appendTypeAndValue(dst, a, hexing(hexed, appendPrintable))
+		return appendHexedAttribute(dst, a, hexing(hexed, appendPrintable))
 	})
 }

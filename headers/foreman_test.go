@@ -3,6 +3,8 @@ package headers
 import (
 	"crypto/x509"
 	"regexp"
+	"slices"
+	"strings"
 	"testing"
 )
 
@@ -29,4 +31,24 @@ func TestForemanFindsNoOtherCommonName(t *testing.T) {
 			t.Errorf("%s: Foreman finds %q in %s, not %s", what, found, got, c.host)
 		}
 	}
+}
+
+// FuzzHexedNamesReadTheSame holds that a name with hex pairs is the same name to a reader of RFC 4514, with none of the
+// characters in its values.
+func FuzzHexedNamesReadTheSame(f *testing.F) {
+	f.Add(name(attr(oidO, tagUTF8String, "x/CN=admin"), attr(oidCN, tagUTF8String, "agent")))
+	f.Add(name(attr(oidO, tagUTF8String, `\"/;=`) + attr(oidUnknown, tagBMPString, "\x00/")))
+	f.Fuzz(func(t *testing.T, subject []byte) {
+		hexed, err := appendHexedDN(nil, subject, "/")
+		if err != nil {
+			return
+		}
+		want, _ := attributesOf(t, subject)
+		if got := readName2253(t, string(hexed)); !slices.Equal(got, want) {
+			t.Errorf("%s: got %q, want %q", hexed, got, want)
+		}
+		if strings.Contains(string(hexed), "/") {
+			t.Errorf("%s has a slash", hexed)
+		}
+	})
 }

@@ -47,7 +47,7 @@ var presetGoldens = map[string]struct{ success, none, failed []string }{
 		failed:  []string{"ssl_cipher: TLS_AES_128_GCM_SHA256", "ssl_cipher_usekeysize: 128"},
 	},
 	"puppet": {
-		success: []string{"X-Client-Verify: SUCCESS", "X-Client-DN: {subject}", "X-Client-Cert: {leaf-url}"},
+		success: []string{"X-Client-Verify: SUCCESS", "X-Client-DN: CN=client.example", "X-Client-Cert: {leaf-url}"},
 		none:    []string{"X-Client-Verify: NONE"},
 		failed:  []string{"X-Client-Verify: FAILED:certificate has expired"},
 	},

@@ -12,7 +12,7 @@ const catalogue = `
 VERIFIED DN Verified verified dN
 ssl-client-verify ssl-client-subject-dn ssl-client-issuer-dn ssl-client-cert
 X-SSL X-SSL-Client-Verify X-SSL-Client-Serial X-SSL-Client-Version X-SSL-Client-SHA1 X-SSL-Client-DN X-SSL-Client-CN
-X-RHSM-SSL-Client-Cert X_RHSM_SSL_CLIENT_CERT SSLClientCertSubject SSLClientCertStatus MS-ASPNETCORE-CLIENTCERT Proxy-auth-cert Proxy-ssl-id WL-Proxy-SSL X-TLS-Client-DN TLS-Client-Cert
+X-WSO2-Client-Certificate X-RHSM-SSL-Client-Cert X_RHSM_SSL_CLIENT_CERT SSLClientCertSubject SSLClientCertStatus MS-ASPNETCORE-CLIENTCERT Proxy-auth-cert Proxy-ssl-id WL-Proxy-SSL X-TLS-Client-DN TLS-Client-Cert
 X-SSL-Issuer X-SSL-Client-NotBefore X-SSL-Client-NotAfter X-SSL-Client-DER X-SSL-Client-Subject X-SSL-Client-Cert
 X-SSL-Client-Certificate
 X-Forwarded-Client-Cert l5d-client-id

@@ -88,12 +88,14 @@ func (o StripOptions) check() error {
 		stripped[folded(n)] = true
 	}
 	for _, n := range o.Keep {
-		why := cannotKeep(n)
+		why := ""
+		if o.Paths && tellsOtherPath(folded(n)) {
+			why = "tells applications another path than the one that MTLS_ROUTES looks at; remove one of the two"
+		} else {
+			why = cannotKeep(n)
+		}
 		if why == "" && emitted[folded(n)] {
 			why = "is written by the sidecar (" + variableHeaders + "), and a client's own would be believed; remove it"
-		}
-		if why == "" && o.Paths && tellsOtherPath(folded(n)) {
-			why = "tells applications another path than the one that MTLS_ROUTES looks at; remove one of the two"
 		}
 		if why == "" && stripped[folded(n)] {
 			why = "is in " + variableStrip + " too; remove it from one of them"

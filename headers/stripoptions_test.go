@@ -42,7 +42,7 @@ func TestNoFieldTellsAnotherPathWherePathsAreDecidedAbout(t *testing.T) {
 			t.Errorf("%s is dropped where nobody looks at paths", n)
 		}
 	}
-	for _, n := range []string{"Path_Info", "x-forwarded-prefix"} {
+	for _, n := range []string{"Path_Info", "x-forwarded-prefix", "X-Original-URI"} {
 		_, err := NewStripper(StripOptions{Paths: true, Keep: []string{n}})
 		if want := `MTLS_KEEP_HEADERS="` + n + `" tells applications another path`; err == nil || !strings.HasPrefix(err.Error(), want) {
 			t.Errorf("got %v, want %s", err, want)

@@ -7,9 +7,9 @@ import (
 )
 
 // xfccHexed are the characters of a subject's values that come as hex pairs: the quote, which would end the quoted string that
-// the subject stands in, the backslash, which could take the meaning from our own closing quote, and the two that
-// separate keys and values for whoever does not mind quotes.
-const xfccHexed = `"\;=`
+// the subject stands in, the backslash, which could take the meaning from our own closing quote, the two that
+// separate keys and values for whoever does not mind quotes, and the colon, for those who search for spiffe://.
+const xfccHexed = `"\;=:`
 
 // xfccElement appends the one element of X-Forwarded-Client-Cert that Envoy writes under SANITIZE_SET, its keys in Envoy's
 // order: Hash, Cert, Chain, Subject, URI, DNS. Subject and URI are there even if empty, as Envoy's are. By would name

@@ -66,9 +66,9 @@ func TestXFCCNamesCannotAddAKey(t *testing.T) {
 	}{
 		{"separators in a URI", "", "spiffe://a;Hash=x;URI=spiffe://admin", "a", `Subject="O=";URI=spiffe://a%3BHash%3Dx%3BURI%3Dspiffe://admin;DNS=a`},
 		{"element in a DNS name", "", "", `x,By="admin.example"`, `Subject="O=";URI=;DNS=x%2CBy%3D%22admin.example%22`},
-		{"quote in the subject", `x";URI=spiffe://admin;By="`, "", "", `Subject="O=x\22\3BURI\3Dspiffe://admin\3BBy\3D\22";URI=`},
+		{"quote in the subject", `x";URI=spiffe://admin;By="`, "", "", `Subject="O=x\22\3BURI\3Dspiffe\3A//admin\3BBy\3D\22";URI=`},
 		{"backslash before the quote", `x\`, "", "", `Subject="O=x\5C";URI=`},
-		{"element in the subject", `x,URI=spiffe://admin`, "", "", `Subject="O=x\,URI\3Dspiffe://admin";URI=`},
+		{"element in the subject", `x,URI=spiffe://admin`, "", "", `Subject="O=x\,URI\3Dspiffe\3A//admin";URI=`},
 		{"percent and what is no text", "", "a%3Bb", "a b\\\r\n\x00\x7f\xff", `Subject="O=";URI=a%253Bb;DNS=a%20b%5C%0D%0A%00%7F%FF`},
 	}
 	for _, c := range cases {
@@ -76,6 +76,15 @@ func TestXFCCNamesCannotAddAKey(t *testing.T) {
 		if want := hashAndCert + andChain + ";" + c.wantAfter; got != want {
 			t.Errorf("%s:\n got %s\nwant %s", c.what, got, want)
 		}
+	}
+}
+
+// TestTypesThatEndInAKeyAreDotted: setAttr-Cert and ISO-CN are OpenSSL's names for 2.23.42.3.0 and 1.2.156.
+func TestTypesThatEndInAKeyAreDotted(t *testing.T) {
+	subject := name(attr("\x67\x2a\x03\x00", tagUTF8String, "spoof"), attr("\x2a\x81\x1c", tagUTF8String, "admin"), attr(oidCN, tagUTF8String, "mallory"))
+	got, err := appendHexedDN(nil, subject, "")
+	if want := "CN=mallory,1.2.156=#0C0561646D696E,2.23.42.3.0=#0C0573706F6F66"; err != nil || string(got) != want {
+		t.Errorf("got %s, %v; want %s", got, err, want)
 	}
 }
 

@@ -39,12 +39,12 @@ func (n need) String() string {
 // white space or commas, and one of them is for /, so that every path has one.
 // The rule with the longest path counts: by whole segments, upper and lower case
 // being the same, and so with and without a slash at the end. /admin/=require is
-// for /admin, /admin/ and /ADMIN/x, and neither for /administrator nor for
-// /admin.json.
+// for /admin, /admin/ and /ADMIN/x, and not for /administrator.
 //
-// Written without the slash at its end, a rule that says require is also for
-// whatever begins with its letters: /admin=require is for /administrator and
-// /admin.json too, and /healthz=off not for /healthzx. In doubt the stricter.
+// Where it says require, a dot ends a segment as well: frameworks serve /admin.json
+// for /admin. Written without the slash at its end, such a rule is for whatever
+// begins with its letters: /admin=require is for /administrator, too, and
+// /healthz=off not for /healthzx. In doubt the stricter.
 //
 // A path that applications may read in several ways is subject to the strictest
 // rule for any of them (readings). Queries are not looked at: an application
@@ -227,7 +227,7 @@ func covers[T string | []byte](rule *route, path T) bool {
 			return false
 		}
 	}
-	return n == 0 || len(path) == n || path[n] == '/' || rule.letters
+	return n == 0 || len(path) == n || path[n] == '/' || rule.letters || path[n] == '.' && rule.need == needRequire
 }
 
 // lower is the byte with ASCII letters in lower case.

@@ -12,7 +12,8 @@ var varyAny = []byte("*")
 // holds for every dialect.
 func (s *Server) variesFor(value []byte) []byte {
 	for name := range bytes.SplitSeq(value, []byte(",")) {
-		if s.config.Headers.Writes(bytes.Trim(name, " \t")) {
+		name = bytes.Trim(name, " \t")
+		if s.config.Headers.Writes(name) || bytes.EqualFold(name, []byte("X-Real-IP")) || bytes.EqualFold(name, []byte("X-Forwarded-For")) {
 			return varyAny
 		}
 	}

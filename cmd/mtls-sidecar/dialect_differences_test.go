@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -154,24 +155,57 @@ func apacheDifferences() []dialectDifference {
 		{profiles: "apache foreman tomcat", headers: "ssl_client_cert ssl-client-cert", rows: []string{anyRow},
 			ours: func(c dialectCase) string { return strings.TrimSuffix(c.peers, " ") },
 			why:  "the space that Apache makes of the last line end is not part of a value (RFC 9110 section 5.5)"},
-		{profiles: "apache foreman puppet", headers: subject, texts: map[string]string{
+		{profiles: "puppet", headers: subject, rows: []string{anyRow}, ours: puppetsName,
+			why: "Puppet Server looks for the common name alone, and its readers find it in other attributes and behind separators, too"},
+		{profiles: "apache foreman", headers: subject, texts: map[string]string{
 			"bidirectional override": `OU=zero\E2\80\8Bwidth,CN=user\E2\80\AEgro.elpmaxe`,
 			"C1 controls":            `CN=next\C2\85line\C2\9Fend`,
 		}, why: "what is not printable is escaped as nginx does it; Apache sends all UTF-8 raw"},
-		{profiles: "puppet", headers: subject, ours: func(c dialectCase) string { return c.records["nginx"].rows[c.row]["X-V-ssl_client_s_dn"] },
-			rows: []string{"accent first and last", "accents in UTF-8", "BMP string", "T61 string", "emoji and CJK"},
-			why:  "Puppet Server reads RFC 2253, and nginx's escapes are ASCII; Apache leaves UTF-8 as it is"},
 		{profiles: "foreman", headers: subject, texts: map[string]string{
 			"commas and plus signs":  `CN=a\+b\3Dc\2CCN\3Dadmin,O=Example\2C Inc.`,
 			"quotes and backslashes": `CN=a\"b\\c\<d\>\;e\3Df\\`,
 			"slashes":                `CN=a\2FCN\3Dadmin\2FO\3Droot,O=x`,
 			"mixed types":            `CN=x,emailAddress=a@b.c,DC=example,OU=\#hash\<a\>\"q\"\\b\3Dc\2Fd,O=\ lead\2Ctrail\;\ ,ST=São Paulo,C=US`,
 		}, why: "equals sign, slash and comma are hex pairs, for Foreman looks for CN= anywhere in the name"},
-		{profiles: "puppet", headers: subject, texts: map[string]string{
-			"slashes":     `CN=a\2FCN=admin\2FO=root,O=x`,
-			"mixed types": `CN=x,emailAddress=a@b.c,DC=example,OU=\#hash\<a\>\"q\"\\b=c\2Fd,O=\ lead\,trail\;\ ,ST=S\C3\A3o Paulo,C=US`,
-		}, why: "a slash is a hex pair, for Puppet Server looks for /CN= in what it cannot read as RFC 2253"},
 	}
+}
+
+// puppetsName is worked out from nginx's DN: its one common name, with hex pairs for all that no certname has.
+func puppetsName(c dialectCase) string {
+	const separators = `,+`
+	var names []string
+	for dn := c.records["nginx"].rows[c.row]["X-V-ssl_client_s_dn"]; dn != ""; {
+		end := 0
+		for end < len(dn) && !strings.ContainsRune(separators, rune(dn[end])) {
+			if dn[end] == '\\' {
+				end++
+			}
+			end++
+		}
+		if value, isCN := strings.CutPrefix(dn[:end], "CN="); isCN {
+			names = append(names, value)
+		}
+		dn = dn[min(end+1, len(dn)):]
+	}
+	if len(names) != 1 || names[0] == "" {
+		return notSent
+	}
+	out := "CN="
+	for value := names[0]; value != ""; {
+		b, size := value[0], 1
+		if hex, err := strconv.ParseUint(value[1:min(3, len(value))], 16, 8); b == '\\' && err == nil && len(value) > 2 {
+			b, size = byte(hex), 3
+		} else if b == '\\' {
+			b, size = value[1], 2
+		}
+		if strings.ContainsRune("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._", rune(b)) {
+			out += string(rune(b))
+		} else {
+			out += fmt.Sprintf(`\%02X`, b)
+		}
+		value = value[size:]
+	}
+	return out
 }
 
 func nullLeft(c dialectCase) string {

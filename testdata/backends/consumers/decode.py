@@ -143,7 +143,7 @@ def facts(preset, cert):
         },
         "apache": {"SSL_CLIENT_S_DN": subject, "SSL_CLIENT_I_DN": issuer, "SSL_CLIENT_M_SERIAL": serial},
         "foreman": {"SSL-CLIENT-S-DN": subject},
-        "puppet": {"X-Client-DN": subject},
+        "puppet": {"X-Client-DN": "CN=" + cert.subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME)[0].value},
         "gcp": {
             "X-Client-Cert-Hash": base64.b64encode(sha256).decode(),
             "X-Client-Cert-SPIFFE": uris[0] if len(uris) == 1 else "",
