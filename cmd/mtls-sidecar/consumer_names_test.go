@@ -123,7 +123,7 @@ func (d disguise) inXFCC(t *testing.T, a nodeAnswer) {
 		t.Errorf("semicolons: the subject is %q, want %q", got, want)
 	}
 	for way, pairs := range a.Names {
-		counted := map[string]int{"Hash": 1, "Cert": 1, "Subject": 1, "Chain": 0, "By": 0}
+		counted := map[string]int{"Hash": 1, "Cert": 1, "Subject": 1, "Chain": 1, "By": 0}
 		for key, want := range counted {
 			if got := len(valuesOf(pairs, key)); got != want {
 				t.Errorf("%s: %s is there %d times, want %d\n%s", way, key, got, want, a.Headers["x-forwarded-client-cert"])
