@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
 )
 
@@ -170,7 +169,7 @@ func apacheDifferences() []dialectDifference {
 	}
 }
 
-// puppetsName is worked out from nginx's DN: its one common name, with hex pairs for all that no certname has.
+// puppetsName is worked out from nginx's DN: its one common name, if it is of the characters that certnames have.
 func puppetsName(c dialectCase) string {
 	const separators = `,+`
 	var names []string
@@ -190,22 +189,10 @@ func puppetsName(c dialectCase) string {
 	if len(names) != 1 || names[0] == "" {
 		return notSent
 	}
-	out := "CN="
-	for value := names[0]; value != ""; {
-		b, size := value[0], 1
-		if hex, err := strconv.ParseUint(value[1:min(3, len(value))], 16, 8); b == '\\' && err == nil && len(value) > 2 {
-			b, size = byte(hex), 3
-		} else if b == '\\' {
-			b, size = value[1], 2
-		}
-		if strings.ContainsRune("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._", rune(b)) {
-			out += string(rune(b))
-		} else {
-			out += fmt.Sprintf(`\%02X`, b)
-		}
-		value = value[size:]
+	if strings.Trim(names[0], "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._") != "" {
+		return notSent
 	}
-	return out
+	return "CN=" + names[0]
 }
 
 func nullLeft(c dialectCase) string {
