@@ -3,6 +3,7 @@ package headers
 import (
 	"crypto/tls"
 	"crypto/x509"
+	"strings"
 	"time"
 )
 
@@ -12,7 +13,7 @@ type Facts struct {
 	Reason string               // our word for the reason (trust.Reason); empty unless FAILED
 	Code   int                  // OpenSSL's number for it (X509_V_ERR_*); 0: it has none
 	Chain  []*x509.Certificate  // leaf first: with SUCCESS the path that was verified, without its root; else what was presented; nil: no certificate
-	TLS    *tls.ConnectionState // nil: there is no connection
+	TLS    *tls.ConnectionState // nil: there is none, and its variables are told by name
 	Now    time.Time            // wall time
 }
 
@@ -33,4 +34,9 @@ type variable struct {
 	// that end in _utf8 valid UTF-8 without control characters; an error means that the client cannot be told of. The
 	// functions with certificate set are not called without one.
 	value func(dst []byte, f *Facts) ([]byte, error)
+}
+
+// ofConnection reports whether an operator's variable is about the connection.
+func (v *variable) ofConnection() bool {
+	return strings.HasPrefix(v.name, "ssl_") && !strings.HasPrefix(v.name, "ssl_client_")
 }

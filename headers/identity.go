@@ -65,6 +65,10 @@ func (e *entryLine) appendLine(dst []byte, f *Facts) ([]byte, error) {
 		if p.variable.certificate && f.leaf() == nil {
 			continue
 		}
+		if f.TLS == nil && p.variable.ofConnection() {
+			line = append(append(line, '$'), p.variable.name...) // there is no connection: it is shown to an operator
+			continue
+		}
 		var err error
 		if line, err = p.variable.value(line, f); err != nil {
 			return dst, err

@@ -55,6 +55,29 @@ func (t *Template) Names() []string {
 	return names
 }
 
+// Describe lists what was asked for, as it is understood: presets by name, an operator's own entries as Name="value".
+func (t *Template) Describe() []string {
+	var list []string
+	for _, e := range t.entries {
+		what := e.preset
+		if what == "" {
+			what = e.name + `="`
+			for _, p := range e.parts {
+				if p.variable != nil {
+					what += "$" + p.variable.name
+				} else {
+					what += p.text
+				}
+			}
+			what += `"`
+		}
+		if !slices.Contains(list, what) {
+			list = append(list, what)
+		}
+	}
+	return list
+}
+
 // Writes reports whether a field of that name may be sent, in whatever spelling.
 func (t *Template) Writes(name []byte) bool {
 	for i := range t.entries {

@@ -132,6 +132,17 @@ func TestFaultsOfTemplatesSayWhatToDo(t *testing.T) {
 	}
 }
 
+func TestATemplateIsDescribedAsItIsUnderstood(t *testing.T) {
+	got := template(t, `nginx X-A="$ssl_client_cn, ${ssl_protocol}b" B=1$$2`).Describe()
+	if want := []string{"nginx", `X-A="$ssl_client_cn, $ssl_protocolb"`, `B="1$2"`}; !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	told := lines(t, template(t, `X-A="$ssl_protocol, $ssl_client_verify"`), Facts{Verify: VerifyNone})
+	if want := []string{"X-A: $ssl_protocol, NONE"}; !slices.Equal(told, want) {
+		t.Errorf("without a connection: got %q, want %q", told, want)
+	}
+}
+
 // TestPresetsTellNothingOfAnUnverifiedCertificate: most dialects have no field for the verdict.
 func TestPresetsTellNothingOfAnUnverifiedCertificate(t *testing.T) {
 	leaf := selfSigned(t)

@@ -41,12 +41,13 @@ func (p *templateParser) entry() {
 		return
 	}
 	p.at++
+	from := p.at
 	e := entryLine{name: name, folded: folded(name)}
 	if p.preset != nil {
 		e.preset = p.preset.name
 	}
 	e.parts = p.value()
-	if why := slipOfThePen(name, e.parts); why != "" && len(p.faults) == faults {
+	if why := slipOfThePen(name, e.parts, p.text[from:p.at]); why != "" && len(p.faults) == faults {
 		p.fault(p.start, "", why)
 		return
 	}
@@ -179,7 +180,7 @@ func (p *templateParser) variable() *variable {
 	name := p.text[from:p.at]
 	if braced {
 		if p.at == len(p.text) || p.text[p.at] != '}' {
-			p.fault(start, "", "has ${ without its }; write ${ssl_client_s_dn}")
+			p.fault(start, "", "has ${ without its }; write ${"+name+"}")
 			return nil
 		}
 		p.at++
@@ -195,7 +196,7 @@ func (p *templateParser) variable() *variable {
 	if why == "" {
 		why = "is no variable here; the README lists those that are"
 		if near := near(name, variableNames()); near != "" {
-			why = "is no variable here; the nearest one is $" + near
+			why = "is no variable here; " + hinted(near, "$")
 		}
 	}
 	p.fault(start, "$"+name, why)

@@ -120,7 +120,11 @@ func parseFaults(err error, set map[string]string) []Fault {
 		field, _ := reflect.TypeFor[Config]().FieldByName(parse.Name)
 		name := field.Tag.Get("env")
 		for _, part := range parts(parse.Err) {
-			if text := part.Error(); strings.HasPrefix(text, name+"=") {
+			text := part.Error()
+			if strings.HasPrefix(text, `"`) { // a piece of the value, and what is wrong with it
+				text = name + "=" + text
+			}
+			if strings.HasPrefix(text, name+"=") {
 				faults = append(faults, faultFromText(text))
 			} else {
 				faults = append(faults, Fault{name, redactURLs(set[name]), text})

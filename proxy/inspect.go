@@ -249,7 +249,7 @@ func (c *Config) notesOnLines() []string {
 	if with, _, _ := c.Headers.Render(facts); bytes.Equal(with, without) {
 		return nil
 	}
-	return []string{"what MTLS_HEADERS tells of the connection ($ssl_protocol and the like) is left out here"}
+	return []string{"what MTLS_HEADERS tells of the connection stands here by its name ($ssl_protocol), or is left out"}
 }
 
 // notesOnRoutes tells where MTLS_ROUTES makes a difference.

@@ -17,7 +17,7 @@ func TestAnInspectionShowsTheConfiguredHeadersAndRoutes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const connection = "what MTLS_HEADERS tells of the connection ($ssl_protocol and the like) is left out here"
+	const connection = "what MTLS_HEADERS tells of the connection stands here by its name ($ssl_protocol), or is left out"
 	const require = "where MTLS_ROUTES says require, the answer is 403"
 	const off = "where MTLS_ROUTES says off, the application is told NONE"
 	for _, c := range []struct {

@@ -112,7 +112,10 @@ func (s *Server) admit(v trust.Verdict) answer {
 			a.page = badCertificate(v.Reason)
 		}
 	}
-	a.refused = &refused{verdict: v, detail: v.Reason.Text()}
+	a.refused = &refused{verdict: v}
+	if v.Status == trust.Failed {
+		a.refused.detail = v.Reason.Text()
+	}
 	return a
 }
 

@@ -50,6 +50,7 @@ func (n need) String() string {
 // rule for any of them (readings). Queries are not looked at: an application
 // that takes its route from /?page=/admin has one path here.
 type Routes struct {
+	text      string
 	rules     []route // the longest path first
 	strictest need
 	laxest    need
@@ -70,7 +71,8 @@ func (r *Routes) UnmarshalText(text []byte) error {
 	var faults []error
 	written := map[string]string{} // the rule, by its path
 	root := false
-	for _, rule := range strings.FieldsFunc(string(text), func(c rune) bool { return strings.ContainsRune(", \t\r\n", c) }) {
+	rules := strings.FieldsFunc(string(text), func(c rune) bool { return strings.ContainsRune(", \t\r\n", c) })
+	for _, rule := range rules {
 		root = root || strings.HasPrefix(rule, "/=")
 		parsed, err := parseRoute(rule)
 		if err != nil {
@@ -85,12 +87,13 @@ func (r *Routes) UnmarshalText(text []byte) error {
 		r.rules = append(r.rules, parsed)
 	}
 	if !root {
-		faults = append(faults, errors.New("no rule is for /; add /=optional, /=require or /=off, which counts where no other does"))
+		faults = append(faults, errors.New("has no rule for /; add /=optional, /=require or /=off, which counts where no other does"))
 	}
 	if len(faults) > 0 {
 		*r = Routes{}
 		return errors.Join(faults...)
 	}
+	r.text = strings.Join(rules, " ")
 	slices.SortFunc(r.rules, func(a, b route) int { return len(b.path) - len(a.path) })
 	r.strictest, r.laxest = r.rules[0].need, r.rules[0].need
 	for _, rule := range r.rules {
@@ -105,6 +108,8 @@ func parseRoute(rule string) (route, error) {
 	path, word, found := strings.Cut(rule, "=")
 	fault := func(problem string) error { return fmt.Errorf("%q %s", rule, problem) }
 	switch {
+	case strings.ContainsAny(rule, "\"'"):
+		return route{}, fault("holds a quote; leave the quotes out")
 	case !found:
 		return route{}, fault("says nothing of what its path needs; write /path=require, /path=optional or /path=off")
 	case strings.Contains(word, "="):
@@ -167,19 +172,8 @@ func pathProblem(path string) string {
 // Set reports whether there are rules.
 func (r *Routes) Set() bool { return len(r.rules) > 0 }
 
-// String is the rules in a form that UnmarshalText accepts, the longest path
-// first; empty when not set.
-func (r *Routes) String() string {
-	rules := make([]string, len(r.rules))
-	for i, rule := range r.rules {
-		slash := "/"
-		if rule.path != "" && rule.need == needRequire && rule.letters {
-			slash = ""
-		}
-		rules[i] = rule.path + slash + "=" + rule.need.String()
-	}
-	return strings.Join(rules, " ")
-}
+// String is the rules as they were written; empty when not set.
+func (r *Routes) String() string { return r.text }
 
 // has reports whether a rule says n.
 func (r *Routes) has(n need) bool {

@@ -33,8 +33,8 @@ func TestFaultyRulesAreNamedWithTheRemedy(t *testing.T) {
 		rules string
 		want  []string // one for each fault: parts of its text
 	}{
-		{"/a=require", []string{"no rule is for /; add /=optional"}},
-		{" , ", []string{"no rule is for /"}},
+		{"/a=require", []string{"has no rule for /; add /=optional"}},
+		{" , ", []string{"has no rule for /"}},
 		{"/=require /a", []string{`"/a" says nothing of what its path needs; write /path=require`}},
 		{"/=require a=off", []string{`"a=off" does not begin with a slash; write /path=off`}},
 		{"/=require =off", []string{`"=off" does not begin with a slash`}},
@@ -61,7 +61,7 @@ func TestFaultyRulesAreNamedWithTheRemedy(t *testing.T) {
 		{"/=require /..=off", []string{`"/..=off" has a dot segment`}},
 		{"/=require /a/../=off", []string{`"/a/../=off" has a dot segment`}},
 		{"/=require /a.=off", []string{`"/a.=off" has a segment that ends in a dot`}},
-		{"/a=off /b%2f=on x /A/=off", []string{`"/b%2f=on" holds`, `"x" says nothing`, `"/A/=off" is for the same path`, "no rule is for /"}},
+		{"/a=off /b%2f=on x /A/=off", []string{`"/b%2f=on" holds`, `"x" says nothing`, `"/A/=off" is for the same path`, "has no rule for /"}},
 	} {
 		var r Routes
 		err := r.UnmarshalText([]byte(row.rules))
@@ -164,8 +164,8 @@ func TestRoutesTellWhichNeedsTheyHave(t *testing.T) {
 func TestRoutesInTheirOwnWordsAreTheSameRoutes(t *testing.T) {
 	for rules, want := range map[string]string{
 		"/=require":                         "/=require",
-		"/b=off /Admin/=require /=optional": "/admin/=require /b/=off /=optional",
-		"/=off,/tasks=require":              "/tasks=require /=off",
+		"/b=off /Admin/=require /=optional": "/b=off /Admin/=require /=optional",
+		" /=off,\n/tasks=require":           "/=off /tasks=require",
 	} {
 		r := routesOf(t, rules)
 		if got := r.String(); got != want {

@@ -91,7 +91,7 @@ func (s *Server) wall(now time.Time) time.Time {
 func (s *Server) Listen() (net.Listener, error) {
 	listener, err := net.Listen("tcp", string(s.config.ListenAddr))
 	if err != nil {
-		return nil, fmt.Errorf("MTLS_LISTEN_ADDR=%q: %w", s.config.ListenAddr, err)
+		return nil, fmt.Errorf("MTLS_LISTEN_ADDR=%q: %w; stop what listens there, or choose another port", s.config.ListenAddr, err)
 	}
 	return listener, nil
 }

@@ -63,7 +63,8 @@ func (r *report) found(config *proxy.Config, material *proxy.Material, now time.
 	for _, ca := range material.CAs {
 		r.item("client CA", proxy.Subject(ca)+", "+lifetime(ca, now))
 	}
-	r.item("tells", "the application of the client by "+strings.Join(config.Headers.Names(), ", "))
+	r.item("tells", strings.Join(config.Headers.Describe(), ", "))
+	r.item("", "as "+strings.Join(config.Headers.Names(), ", "))
 	if config.Routes.Set() {
 		r.item("routes", config.Routes.String())
 	}
