@@ -84,6 +84,7 @@ func TestASecondPathIsLookedAtToo(t *testing.T) {
 	for destination, want := range map[string]int{
 		"/public/x": 200, "https://a/public/x": 200, "https://a": 200, "/clients/x": 403, "https://a/clients/x": 403, "HTTP://a/CLIENTS": 403,
 		"/public/..%2fclients/x": 403, "clients/x": 403, "//a/clients/x": 403, "https://a/public/x\r\ndestination: /clients/x": 403,
+		"/public/x\r\nDestination: /public/y": 403, "/public/" + strings.Repeat("x", maxTarget): 403,
 	} {
 		c := s.dial(t, nil)
 		c.send("MOVE /public/y HTTP/1.1\r\nHost: a\r\nDestination: " + destination + "\r\n\r\n")

@@ -143,8 +143,8 @@ func TestSearchForReadingsIsBounded(t *testing.T) {
 	for _, path := range hostilePaths() {
 		all := readings{routes: r, exact: plainButDots(path), seen: map[string]bool{}, strict: r.laxest}
 		all.search(path)
-		if len(all.found) > maxReadings+1 || all.size > maxReadingBytes+4*len(path) {
-			t.Errorf("%.40q of %d bytes: %d readings of %d bytes", path, len(path), len(all.found), all.size)
+		if len(all.found) > maxReadings+1 || all.size > maxReadingBytes+4*len(path) || all.work > maxReadingWork+4*len(path) {
+			t.Errorf("%.40q of %d bytes: %d readings of %d bytes, %d bytes looked at", path, len(path), len(all.found), all.size, all.work)
 		}
 	}
 }
@@ -154,9 +154,10 @@ func hostilePaths() []string {
 	var paths []string
 	for _, piece := range []string{
 		"/..", "/%2e%2e", "/a/%2e%2e", "/../a%20", ";/", "\\", "%25", "%2525", "%00/a", "/./", "//", "%c0%af", "\xc0\xaf", "\xff", "/ſ", "/ß;..%2f", "㏂", "a.php/", " ",
-		"%u002f..", "/a:$", "/.%20.", "/%252e%252e%253b",
+		"%u002f..", "/a:$", "/.%20.", "/%252e%252e%253b", ".php5", "/.php", "/",
 	} {
-		paths = append(paths, "/"+strings.Repeat(piece, (8<<10-1)/len(piece)), "/%3b"+strings.Repeat(piece, (8<<10-4)/len(piece)))
+		paths = append(paths, "/"+strings.Repeat(piece, (8<<10-1)/len(piece)), "/%3b"+strings.Repeat(piece, (8<<10-4)/len(piece)),
+			"/%5c"+strings.Repeat(piece, (8<<10-8)/len(piece))+"/..")
 	}
 	return paths
 }

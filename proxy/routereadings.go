@@ -221,7 +221,7 @@ func endEarly(r *readings, path string) {
 
 // belowScript adds the path that a script is told.
 func belowScript(r *readings, path string) {
-	for i, start := 1, 1; i < len(path); i++ {
+	for i, start := 1, 1; i < len(path) && !r.finished; i++ {
 		switch {
 		case path[i] == '/' && isScript([]byte(path[start:i])):
 			r.add(path[i:])
