@@ -12,7 +12,7 @@ var otherPaths = [...]string{
 	"X-Script-Name", "X-Path-Info", "Request-URI", "X-Request-URI", // WSGI middleware, CGI's REQUEST_URI
 	"X-Traversal-Path", "X-Request-Base", // Plack's ReverseProxyPath, Catalyst and Mojolicious
 	"X-ProxyContextPath", "X-ProxyPath", // NiFi, Karaf
-	"X-Matched-Path", "X-Now-Route-Matches", "X-Nextjs-Data", "X-Invoke-Path", "X-Invoke-Query", // Next.js, between its own parts
+	"X-Matched-Path", "X-Now-Route-Matches", "X-Invoke-Path", "X-Invoke-Query", // Next.js, between its own parts
 	"X-Middleware-Rewrite", "X-Middleware-Next", "X-Middleware-Subrequest", // likewise; the last one skips its checks
 	"X-Vhm-Root", "X-Vhm-Host", // Pyramid's traversal and repoze.vhm put the first before the path
 	"X-Astro-Path", "X-Astro-Locals", "X-Invoke-Output", // Astro on Vercel, Next.js
@@ -32,8 +32,9 @@ var otherForwardedPaths = [...]string{
 // otherMethods are fields that make an application see another method, or ask another server (Proxy, which CGI makes HTTP_PROXY).
 var otherMethods = [...]string{"X-HTTP-Method", "X-Method-Override", "Proxy"}
 
-// tellsOtherPath reports whether a folded name is one of either.
-func tellsOtherPath(name string) bool {
+// TellsOtherPath reports whether some application takes another path than the request's from a field of that name.
+func TellsOtherPath(name string) bool {
+	name = folded(name)
 	is := func(n string) bool { return folded(n) == name }
 	return slices.ContainsFunc(otherPaths[:], is) || slices.ContainsFunc(otherForwardedPaths[:], is)
 }

@@ -43,6 +43,7 @@ func NewStripper(opt StripOptions) (*Stripper, error) {
 	s.insertAll(opt.Strip, dropped)
 	if opt.Paths {
 		s.insertAll(otherPaths[:], dropped)
+		s.insert(folded("Destination"), headOnly) // a second path (RFC 4918 §10.3), looked at in the head
 	}
 	for _, g := range guardedNames {
 		s.insert(folded(g.name), exactOnly)
@@ -88,11 +89,9 @@ func (o StripOptions) check() error {
 		stripped[folded(n)] = true
 	}
 	for _, n := range o.Keep {
-		why := ""
-		if o.Paths && tellsOtherPath(folded(n)) {
-			why = "tells applications another path than the one that MTLS_ROUTES looks at; remove one of the two"
-		} else {
-			why = cannotKeep(n)
+		why := cannotKeep(n)
+		if o.Paths && TellsOtherPath(n) {
+			why = "" // an exception, and warned of
 		}
 		if why == "" && emitted[folded(n)] {
 			why = "is written by the sidecar (" + variableHeaders + "), and a client's own would be believed; remove it"

@@ -91,8 +91,10 @@ func (t *Template) Writes(name []byte) bool {
 // UnvouchedNames lists the operator's own entries that tell of a certificate while no entry tells the verdict on it: with FAILED
 // they are filled, and read as the believed client's.
 func (t *Template) UnvouchedNames() []string {
-	if t.uses("ssl_client_verify") || t.uses("ssl_client_verify_reason") {
-		return nil
+	for _, verdict := range [...]string{"ssl_client_verify", "ssl_client_verify_reason", "haproxy_verify", "gcp_chain_verified", "gcp_error"} {
+		if t.uses(verdict) {
+			return nil
+		}
 	}
 	var names []string
 	for _, e := range t.entries {

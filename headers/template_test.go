@@ -48,6 +48,8 @@ func TestTemplatesAreReadAsTheyAreWritten(t *testing.T) {
 		`A="say \"$ssl_client_verify\" \\ "x`:          {`A: say "SUCCESS" \ x`},
 		"A=1$$2":                                       {"A: 1$2"},
 		"A=text":                                       {"A: text"},
+		"$WSCC=$ssl_client_verify":                     {"$WSCC: SUCCESS"},
+		`A="100%[net] %{x}"`:                           {"A: 100%[net] %{x}"},
 		"A=b=c":                                        {"A: b=c"},
 		"A=c:\\dir":                                    {"A: c:\\dir"},
 		"A=$ssl_client_verify nginx":                   {"A: SUCCESS", "VERIFIED: SUCCESS", "DN: CN=client"},

@@ -91,7 +91,7 @@ func slipOfThePen(name string, parts []part, raw string) string {
 		text += part.text
 	}
 	switch {
-	case strings.HasPrefix(name, "$"):
+	case strings.HasPrefix(name, "$") && isVariableName(strings.Trim(name, "${}")):
 		return "is the wrong way round; write Name=" + name
 	case findPreset(name) != nil:
 		return "gives a preset's name to a header; write " + name + " alone, without the equals sign"
@@ -99,12 +99,21 @@ func slipOfThePen(name string, parts []part, raw string) string {
 		return "has no value after the =; write " + name + "=$ssl_client_s_dn or the like (in a shell single quotes keep the $, in docker compose $$ does), or leave the entry out"
 	case strings.HasSuffix(raw, ";"):
 		return "ends in a semicolon, which would be sent; leave it out, or put quotes around the value"
-	case strings.Contains(text, "%{") || strings.Contains(text, "%["):
+	case otherSyntax.MatchString(text):
 		return "is written in Apache's or HAProxy's way; variables here are nginx's, such as $ssl_client_s_dn"
 	case variableInText(text) != "":
 		return "would send the name of a variable to everybody as text; write $" + variableInText(text) + " (only in docker compose the $ is doubled)"
 	}
 	return ""
+}
+
+// otherSyntax is Apache's %{NAME}s and HAProxy's %[ssl_c_s_dn].
+var otherSyntax = regexp.MustCompile(`%\{[A-Z][A-Z0-9_]*\}|%\{?\+?Q?\}?\[ssl_`)
+
+// isVariableName knows variables that are refused, too; names of headers may begin with a dollar (WebSphere's $WSCC).
+func isVariableName(name string) bool {
+	name = strings.ToLower(name)
+	return findVariable(name, false) != nil || refusedVariable(name) != ""
 }
 
 // otherNames are what presets are called elsewhere.
@@ -164,7 +173,7 @@ func cannotEmit(name string) string {
 	if slices.ContainsFunc(notInTrailers[:], func(n string) bool { return folded(n) == f }) {
 		return "would send a header that is about the request itself; choose another name"
 	}
-	if tellsOtherPath(f) || slices.ContainsFunc(otherMethods[:], func(n string) bool { return folded(n) == f }) {
+	if TellsOtherPath(f) || slices.ContainsFunc(otherMethods[:], func(n string) bool { return folded(n) == f }) {
 		return otherRequest
 	}
 	return ""

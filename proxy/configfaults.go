@@ -100,12 +100,20 @@ func (c *Config) routeFaults() []Fault {
 
 // warnings are about settings that can be meant, and seldom are.
 func (c *Config) warnings() []string {
+	var warnings []string
+	if c.Routes.Set() {
+		for _, name := range c.KeepHeaders {
+			if headers.TellsOtherPath(name) {
+				warnings = append(warnings, fmt.Sprintf("MTLS_KEEP_HEADERS: %s tells some applications another path than the one that MTLS_ROUTES looks at; keep it only if yours is not one of them", name))
+			}
+		}
+	}
 	names := c.Headers.UnvouchedNames()
 	if len(names) == 0 || c.InvalidCert != InvalidFailed && c.VerifyClient != VerifyOptionalNoCA {
-		return nil
+		return warnings
 	}
-	return []string{fmt.Sprintf("MTLS_HEADERS sends %s of certificates that did not verify, too, and not the verdict; add a header with $ssl_client_verify, and have the application look at it",
-		strings.Join(names, ", "))}
+	return append(warnings, fmt.Sprintf("MTLS_HEADERS sends %s of certificates that did not verify, too, and not the verdict; add a header with $ssl_client_verify, and have the application look at it",
+		strings.Join(names, ", ")))
 }
 
 // headerFaults has package headers check the names in MTLS_STRIP_HEADERS and
@@ -113,16 +121,32 @@ func (c *Config) warnings() []string {
 func (c *Config) headerFaults() []Fault {
 	_, err := headers.NewStripper(c.stripOptions())
 	var faults []Fault
-	facts := headers.Facts{Verify: headers.VerifyNone, TLS: &tls.ConnectionState{Version: tls.VersionTLS12, CurveID: tls.CurveP256,
-		CipherSuite: tls.TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256, ServerName: strings.Repeat("n.", 126) + "n", NegotiatedProtocol: "http/1.1"}}
-	if lines, _, untold := c.Headers.Render(facts); untold != nil || len(lines) > int(c.MaxIdentityBytes) {
+	if n := c.guestBytes(); n > int(c.MaxIdentityBytes) {
 		faults = append(faults, Fault{"MTLS_MAX_IDENTITY_BYTES", c.MaxIdentityBytes.String(), fmt.Sprintf(
-			"is too small: without any certificate MTLS_HEADERS may take %d bytes already; raise it, or send less", len(lines))})
+			"is too small: without any certificate MTLS_HEADERS may take %d bytes already; raise it, or send less", n)})
 	}
 	for _, part := range parts(err) {
 		faults = append(faults, faultFromText(part.Error()))
 	}
 	return faults
+}
+
+// guestBytes is the most that MTLS_HEADERS can take without a certificate.
+func (c *Config) guestBytes() int {
+	state := tls.ConnectionState{ServerName: strings.Repeat("n.", 126) + "n", NegotiatedProtocol: "http/1.1"} // the longest name
+	most := 0
+	for _, agreed := range []struct {
+		version, cipher uint16
+		curve           tls.CurveID
+	}{
+		{tls.VersionTLS12, tls.TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256, tls.CurveP256},
+		{tls.VersionTLS13, tls.TLS_CHACHA20_POLY1305_SHA256, tls.SecP384r1MLKEM1024},
+	} {
+		state.Version, state.CipherSuite, state.CurveID = agreed.version, agreed.cipher, agreed.curve
+		lines, _, _ := c.Headers.Render(headers.Facts{Verify: headers.VerifyNone, TLS: &state}) // NONE can always be told
+		most = max(most, len(lines))
+	}
+	return most
 }
 
 // stripOptions says which names no client may send.

@@ -88,6 +88,8 @@ func TestAnIdentityWithoutItsVerdictIsWarnedOf(t *testing.T) {
 		"MTLS_HEADERS=X-User=$ssl_client_cn MTLS_INVALID_CERT=none":                                   false,
 		"MTLS_HEADERS=nginx,X-User=$ssl_client_cn MTLS_INVALID_CERT=failed":                           false,
 		"MTLS_HEADERS=X-User=$ssl_client_cn,X-Why=$ssl_client_verify_reason MTLS_INVALID_CERT=failed": false,
+		"MTLS_HEADERS=haproxy,X-User=$ssl_client_cn MTLS_INVALID_CERT=failed":                         false,
+		"MTLS_HEADERS=gcp,X-User=$ssl_client_cn MTLS_INVALID_CERT=failed":                             false,
 		"MTLS_HEADERS=rfc9440,X-P=$ssl_protocol MTLS_INVALID_CERT=failed":                             false,
 	} {
 		config, err := Environment(strings.Fields(settings))

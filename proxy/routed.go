@@ -1,10 +1,12 @@
 package proxy
 
-import "bytes"
+import (
+	"bytes"
+	"regexp"
+)
 
 // need is what a request's path asks of its client. WebDAV's COPY and MOVE name
 // a second path (RFC 4918 §10.3): whoever may not see one may not write to it either.
-// Several of them, or one longer than a target may be, are made to cost.
 func (c *conn) need() need {
 	routes, r := &c.server.config.Routes, &c.work.request
 	if !routes.Set() {
@@ -14,17 +16,30 @@ func (c *conn) need() need {
 	destinations := 0
 	for i := range r.Fields {
 		f := &r.Fields[i]
-		if len(f.Name) != len("Destination") || !bytes.EqualFold(f.Name, []byte("Destination")) {
-			continue
+		if len(f.Name) == len(destination) && bytes.EqualFold(f.Name, []byte(destination)) {
+			destinations++
+			n = max(n, routes.decideDestination(f.Value))
 		}
-		if destinations++; destinations > 1 || len(f.Value) > maxTarget {
-			return routes.strictest
-		}
-		destination := f.Value
-		if bytes.Contains(destination, []byte("://")) {
-			destination = originForm(r.Method, destination)
-		}
-		n = max(n, routes.decide(destination))
+	}
+	if destinations > 1 {
+		return routes.strictest
 	}
 	return n
+}
+
+const destination = "Destination"
+
+// plainDestination is a path, or an http URL with an authority in which nobody
+// finds the beginning of a path.
+var plainDestination = regexp.MustCompile(`^(?:[Hh][Tt][Tt][Pp][Ss]?://[A-Za-z0-9._:\[\]-]+)?(/.*)$`)
+
+// decideDestination is decide for a Destination. What may be read in several
+// ways, or is longer than a target may be, is subject to the strictest rule:
+// servers look for the path in it each in a way of its own.
+func (r *Routes) decideDestination(value []byte) need {
+	parts := plainDestination.FindSubmatch(value)
+	if parts == nil || len(value) > maxTarget || bytes.Contains(parts[1], []byte("://")) {
+		return r.strictest
+	}
+	return r.decide(parts[1])
 }

@@ -82,9 +82,10 @@ func TestASecondPathIsLookedAtToo(t *testing.T) {
 	app := startBackend(t, answering(okAnswer))
 	s := startSidecar(t, app.url, "MTLS_ROUTES=/clients/=require /healthz=off /=optional")
 	for destination, want := range map[string]int{
-		"/public/x": 200, "https://a/public/x": 200, "https://a": 200, "/clients/x": 403, "https://a/clients/x": 403, "HTTP://a/CLIENTS": 403,
+		"/public/x": 200, "https://a/public/x": 200, "https://a/": 200, "http://[::1]:8080/public": 200, "/clients/x": 403, "https://a/clients/x": 403, "HTTP://a/CLIENTS": 403,
 		"/public/..%2fclients/x": 403, "clients/x": 403, "//a/clients/x": 403, "https://a/public/x\r\ndestination: /clients/x": 403,
-		"/public/x\r\nDestination: /public/y": 403, "/public/" + strings.Repeat("x", maxTarget): 403,
+		"/public/x\r\nDestination: /public/y": 403, "/pub/x://y/clients/x": 403, "http://clients%2fx": 403, "http://a": 403, "http://a\\clients/x": 403,
+		"http://u@a/public": 403, "http:///x": 403, "http:/x": 403, "*": 403, "": 403, "ftp://a/x": 403, "/public/" + strings.Repeat("x", maxTarget): 403,
 	} {
 		c := s.dial(t, nil)
 		c.send("MOVE /public/y HTTP/1.1\r\nHost: a\r\nDestination: " + destination + "\r\n\r\n")
@@ -130,6 +131,36 @@ func TestOneConnectionServesPathsOfEveryNeed(t *testing.T) {
 	}
 	if fields := refusals[0].ContextMap(); fields["path"] != "/clients" || fields["reason"] != "expired" || fields["status"] != int64(403) {
 		t.Errorf("the log says %v", fields)
+	}
+}
+
+func TestAKeptNameOfAnotherPathIsWarnedOf(t *testing.T) {
+	for settings, want := range map[string]int{
+		"MTLS_KEEP_HEADERS=X-Original-URI,X-SSL-Client-Cert MTLS_ROUTES=/=require": 1,
+		"MTLS_KEEP_HEADERS=X-SSL-Client-Cert MTLS_ROUTES=/=require":                0,
+		"MTLS_KEEP_HEADERS=X-Forwarded-Prefix":                                     0,
+	} {
+		config, err := Environment(strings.Fields(settings))
+		if err != nil {
+			t.Fatal(err)
+		}
+		warnings := config.warnings()
+		if len(warnings) != want || want == 1 && !strings.HasPrefix(warnings[0], "MTLS_KEEP_HEADERS: X-Original-URI tells") {
+			t.Errorf("%s: warned of %q", settings, warnings)
+		}
+	}
+}
+
+// TestAnIslandInAStrictSiteIsNoScript: what no rule names is not protected by name.
+func TestAnIslandInAStrictSiteIsNoScript(t *testing.T) {
+	r := routesOf(t, "/=require /pub/=optional /admin/=require")
+	for path, want := range map[string]need{
+		"/pub/x.phpbb/y": needOptional, "/pub/x.php5": needOptional, "/pub/js/app.php.js": needOptional, "/pub/index.phpdoc/a": needOptional,
+		"/pub/index.phpadmin/x": needRequire, "/pub/index.php5admin": needRequire, "/pub/index.php%61dmin": needRequire, "/pub/index.php/../admin": needRequire,
+	} {
+		if got := r.decide([]byte(path)); got != want {
+			t.Errorf("%s: %s, want %s", path, got, want)
+		}
 	}
 }
 

@@ -73,18 +73,22 @@ func isScript(segment []byte) bool {
 // and what is built on it read /index.phpadmin as /admin.
 var frontControllers = [...]string{".php", ".php3", ".php4", ".php5", ".php7", ".php8", ".phtml", ".phar"}
 
-// frontController is the length of the ending that text begins with, if something
-// follows it; else 0.
+// frontController is the length of the ending that text begins with, the longest
+// one, if something other than a slash follows it; else 0.
 func frontController[T string | []byte](text T) int {
 	if len(text) < len(".ph") || text[1]|0x20 != 'p' || text[2]|0x20 != 'h' {
 		return 0
 	}
+	longest := 0
 	for _, ending := range frontControllers {
-		if len(text) > len(ending) && strings.EqualFold(string(text[:len(ending)]), ending) {
-			return len(ending)
+		if len(ending) > longest && len(text) >= len(ending) && strings.EqualFold(string(text[:len(ending)]), ending) {
+			longest = len(ending)
 		}
 	}
-	return 0
+	if longest == len(text) || longest > 0 && text[longest] == '/' {
+		return 0
+	}
+	return longest
 }
 
 // Bounds of the search for readings. A path that has more of them, or longer

@@ -228,10 +228,11 @@ func belowScript(r *readings, path string) {
 			return // of what has been added, the next script is the first
 		case path[i] == '/':
 			start = i + 1
-		case path[i] == '.' && frontController(path[i:]) > 0:
-			for _, ending := range frontControllers {
-				if rest, found := strings.CutPrefix(path[i:], ending); found {
-					r.add("/" + rest)
+		case path[i] == '.':
+			// What no rule names is not protected by its name: /x.phpbb is no /bb.
+			if n := frontController(path[i:]); n > 0 {
+				if rest := "/" + path[i+n:]; !plain([]byte(rest)) || r.routes.names(rest) {
+					r.add(rest)
 				}
 			}
 		}

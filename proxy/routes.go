@@ -211,6 +211,11 @@ func matchRoutes[T string | []byte](rules []route, path T) need {
 	return needRequire // not reached: there is a rule for /
 }
 
+// names reports whether a rule other than that for / covers a path.
+func (r *Routes) names(path string) bool {
+	return slices.ContainsFunc(r.rules, func(rule route) bool { return rule.path != "" && covers(&rule, path) })
+}
+
 func covers[T string | []byte](rule *route, path T) bool {
 	n := len(rule.path)
 	if len(path) < n {
