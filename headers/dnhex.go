@@ -17,11 +17,25 @@ func appendHexedDN(dst, rawName []byte, hexed string) ([]byte, error) {
 // keys are what readers of whole headers look for, the equals sign behind it; in lower case.
 var keys = [...]string{"cn", "by", "hash", "cert", "chain", "subject", "uri", "dns", "issuer"}
 
-// appendHexedAttribute is appendTypeAndValue with a dotted OID for a type whose name ends in a key: ISO-CN=, setAttr-Cert=.
-func appendHexedAttribute(dst []byte, a attribute, write func(dst []byte, c rune, where place) []byte) []byte {
+// endsInKey reports whether an attribute's type has a name that ends in a key: ISO-CN=, setAttr-Cert=.
+func endsInKey(a attribute) bool {
 	kind, _ := shortName(a.oid)
 	kind = strings.ToLower(kind)
-	if kind != "cn" && slices.ContainsFunc(keys[:], func(key string) bool { return strings.HasSuffix(kind, key) }) {
+	return kind != "cn" && slices.ContainsFunc(keys[:], func(key string) bool { return strings.HasSuffix(kind, key) })
+}
+
+// appendPlainType appends a type's name, or its dotted OID where the name ends in a key.
+func appendPlainType(dst []byte, a attribute) []byte {
+	if endsInKey(a) {
+		return appendOID(dst, a.oid)
+	}
+	dst, _ = appendType(dst, a)
+	return dst
+}
+
+// appendHexedAttribute is appendTypeAndValue with a dotted OID for a type whose name ends in a key.
+func appendHexedAttribute(dst []byte, a attribute, write func(dst []byte, c rune, where place) []byte) []byte {
+	if endsInKey(a) {
 		return appendDump(append(appendOID(dst, a.oid), '='), a.value)
 	}
 	return appendTypeAndValue(dst, a, write)

@@ -4,11 +4,15 @@ package headers
 // $ssl_client_s_dn_legacy: "/C=US/O=Acme/CN=a+UID=b", in the order of the encoding, with the bytes of each value as they stand,
 // whatever its type. On error, which is as in appendDN, dst is returned as it was.
 func appendLegacyDN(dst, rawName []byte) ([]byte, error) {
-	return appendOneline(dst, rawName, appendLegacyByte)
+	shortType := func(dst []byte, a attribute) []byte {
+		dst, _ = appendType(dst, a)
+		return dst
+	}
+	return appendOneline(dst, rawName, shortType, appendLegacyByte)
 }
 
-// appendOneline is appendLegacyDN with another way to write a byte of a value.
-func appendOneline(dst, rawName []byte, write func(dst []byte, b byte) []byte) ([]byte, error) {
+// appendOneline is appendLegacyDN with other ways to write an attribute's type and a byte of its value.
+func appendOneline(dst, rawName []byte, kind func(dst []byte, a attribute) []byte, write func(dst []byte, b byte) []byte) ([]byte, error) {
 	var usual [usualAttributes]attribute
 	attrs, err := readRawName(usual[:0], rawName)
 	if err != nil {
@@ -19,7 +23,7 @@ func appendOneline(dst, rawName []byte, write func(dst []byte, b byte) []byte) (
 		if i > 0 && a.rdn == attrs[i-1].rdn {
 			separator = '+'
 		}
-		dst, _ = appendType(append(dst, separator), a)
+		dst = kind(append(dst, separator), a)
 		dst = append(dst, '=')
 		for _, b := range storedBytes(a.value) {
 			dst = write(dst, b)

@@ -13,8 +13,9 @@ type Facts struct {
 	Reason string               // our word for the reason (trust.Reason); empty unless FAILED
 	Code   int                  // OpenSSL's number for it (X509_V_ERR_*); 0: it has none
 	Chain  []*x509.Certificate  // leaf first: with SUCCESS the path that was verified, without its root; else what was presented; nil: no certificate
-	TLS    *tls.ConnectionState // nil: there is none, and its variables are told by name
+	TLS    *tls.ConnectionState // nil: there is none
 	Now    time.Time            // wall time
+	Shown  bool                 // to an operator, not to an application: the connection's variables stand for themselves
 }
 
 // leaf is the client's own certificate, or nil.
@@ -36,7 +37,7 @@ type variable struct {
 	value func(dst []byte, f *Facts) ([]byte, error)
 }
 
-// ofConnection reports whether an operator's variable is about the connection.
+// ofConnection reports whether a variable is about the connection.
 func (v *variable) ofConnection() bool {
-	return strings.HasPrefix(v.name, "ssl_") && !strings.HasPrefix(v.name, "ssl_client_")
+	return strings.HasPrefix(v.name, "ssl_") && !strings.HasPrefix(v.name, "ssl_client_") || v.name == "tomcat_key_size"
 }

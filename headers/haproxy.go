@@ -66,7 +66,7 @@ func haproxyIssuer(dst []byte, f *Facts) ([]byte, error) {
 // in values slash, plus, equals sign and backslash are written as bytes above ASCII are, "\x2F": no value looks like the
 // next attribute, and no two names are alike.
 func appendHAProxyName(dst, rawName []byte) ([]byte, error) {
-	return appendOneline(dst, rawName, func(dst []byte, b byte) []byte {
+	return appendOneline(dst, rawName, appendPlainType, func(dst []byte, b byte) []byte {
 		if b < ' ' || b > '~' || b == '/' || b == '+' || b == '=' || b == '\\' {
 			return append(dst, '\\', 'x', upperHex[b>>4], upperHex[b&15])
 		}

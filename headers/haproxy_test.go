@@ -96,6 +96,7 @@ func TestHAProxysNamesHaveOneReading(t *testing.T) {
 		"two attributes in one":        {name(attr(oidO, tagUTF8String, "x") + attr(oidCN, tagUTF8String, "alice")), `/O=x+CN=alice`},
 		"a byte and its spelling":      {name(attr(oidCN, tagUTF8String, `\xC3`)), `/CN=\x5CxC3`},
 		"bytes above ASCII":            {name(attr(oidCN, tagUTF8String, "é")), `/CN=\xC3\xA9`},
+		"type that ends in CN":         {name(attr("\x2a\x81\x1c", tagUTF8String, "admin"), attr(oidCN, tagUTF8String, "m")), `/1.2.156=admin/CN=m`},
 		"ordinary":                     {name(attr(oidC, tagPrintableString, "US"), attr(oidO, tagUTF8String, "Acme, Inc. (EU)"), attr(oidCN, tagUTF8String, "a b")), `/C=US/O=Acme, Inc. (EU)/CN=a b`},
 	} {
 		for _, value := range []func([]byte, *Facts) ([]byte, error){haproxySubject, haproxyIssuer} {

@@ -65,8 +65,8 @@ func (e *entryLine) appendLine(dst []byte, f *Facts) ([]byte, error) {
 		if p.variable.certificate && f.leaf() == nil {
 			continue
 		}
-		if f.TLS == nil && p.variable.ofConnection() {
-			line = append(append(line, '$'), p.variable.name...) // there is no connection: it is shown to an operator
+		if f.Shown && p.variable.ofConnection() {
+			line = append(append(line, '$'), p.variable.name...)
 			continue
 		}
 		var err error

@@ -26,6 +26,7 @@ func TestPuppetIsToldOfOneCommonNameAlone(t *testing.T) {
 		"blank at the end":              {name(cn("agent ")), ""},
 		"CN that is no text":            {name(attr(oidCN, tagBitString, "\x00a")), ""},
 		"CN that is no text beside one": {name(attr(oidCN, tagBitString, "\x00a"), cn("agent")), ""},
+		"CN of a type that Java reads":  {name(attr(oidCN, 7, "puppet.example.com")), ""},
 		"two CNs":                       {name(cn("a"), cn("b")), ""},
 		"two CNs in one":                {name(cn("a") + cn("b")), ""},
 		"no CN":                         {name(attr(oidO, tagUTF8String, "CN=a")), ""},

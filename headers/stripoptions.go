@@ -90,7 +90,7 @@ func (o StripOptions) check() error {
 	}
 	for _, n := range o.Keep {
 		why := cannotKeep(n)
-		if o.Paths && TellsOtherPath(n) {
+		if o.Paths && isToken(n) && TellsOtherPath(n) {
 			why = "" // an exception, and warned of
 		}
 		if why == "" && emitted[folded(n)] {

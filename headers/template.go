@@ -8,8 +8,9 @@ import (
 // Template is MTLS_HEADERS: which lines tell the application who the client is. It is made once, by ParseTemplate, and read by
 // all connections.
 type Template struct {
-	entries []entryLine
-	remains bool // some entry holds $ssl_client_v_remain
+	entries    []entryLine
+	remains    bool // some entry holds $ssl_client_v_remain
+	connection bool // some entry is about the connection
 }
 
 // entryLine is one header field. It belongs to a preset, or is an operator's own.
@@ -43,6 +44,7 @@ func ParseTemplate(text string) (*Template, error) {
 		return nil, errors.Join(p.faults...)
 	}
 	p.template.remains = p.template.uses("ssl_client_v_remain")
+	p.template.connection = p.template.holds((*variable).ofConnection)
 	return &p.template, nil
 }
 
@@ -105,10 +107,18 @@ func (t *Template) UnvouchedNames() []string {
 	return names
 }
 
+// TellsConnection reports whether Facts.TLS is asked for.
+func (t *Template) TellsConnection() bool { return t.connection }
+
 // uses reports whether some entry holds the variable.
 func (t *Template) uses(name string) bool {
+	return t.holds(func(v *variable) bool { return v.name == name })
+}
+
+// holds reports whether some entry holds such a variable.
+func (t *Template) holds(such func(*variable) bool) bool {
 	return slices.ContainsFunc(t.entries, func(e entryLine) bool {
-		return slices.ContainsFunc(e.parts, func(p part) bool { return p.variable != nil && p.variable.name == name })
+		return slices.ContainsFunc(e.parts, func(p part) bool { return p.variable != nil && such(p.variable) })
 	})
 }
 

@@ -66,7 +66,7 @@ func hinted(found, mark string) string {
 
 // inText finds a variable's name that stands in text, perhaps with a dollar that was doubled or with digits that a shell
 // made of $$.
-var inText = regexp.MustCompile(`\$\{?([A-Za-z0-9_]+)|^[{(%0-9]*([A-Za-z][A-Za-z0-9_]*)[)}]*$`)
+var inText = regexp.MustCompile(`\$[{(]?([A-Za-z0-9_]+)|^[{(%0-9]*([A-Za-z][A-Za-z0-9_]*)[)}]*$`)
 
 // variableInText is such a name, or "".
 func variableInText(text string) string {
@@ -127,11 +127,14 @@ var directives = []string{"proxy_set_header", "http-request", "set-header", "req
 
 // noPreset says what a word that is no preset may have been meant for.
 func noPreset(name string) string {
+	name = name[:min(len(name), maxShown)]
 	header, value, colon := strings.Cut(name, ":")
 	lowered := strings.ToLower(name)
 	switch {
 	case strings.ContainsAny(name[:1], "\"'"):
 		return "begins with a quote, which only a value may; leave the quotes around the whole out"
+	case colon && (value == "" || findPreset(header) != nil):
+		return "ends in or has a colon; a preset stands alone, and a header of your own is Name=$variable without a blank"
 	case colon && isToken(header):
 		return "has a colon where an equals sign belongs; write " + header + "=" + value
 	case strings.ContainsAny(name, `$"`):
@@ -143,10 +146,14 @@ func noPreset(name string) string {
 	case otherNames[lowered] != "":
 		return "is no preset; the one for it is " + otherNames[lowered]
 	}
+	var senders []string
 	for _, p := range presets {
 		if slices.ContainsFunc(p.entries, func(e string) bool { return strings.HasPrefix(folded(e), folded(name)+folded("=")) }) {
-			return "is no preset but a header that preset " + p.name + " sends; write " + p.name
+			senders = append(senders, p.name)
 		}
+	}
+	if len(senders) > 0 {
+		return "is no preset but a header that is sent by " + strings.Join(senders, ", ") + "; write the preset's name"
 	}
 	if near := near(name, presetNames()); near != "" {
 		return "is no preset; " + hinted(near, "") + ", and a header of your own is Name=$variable"

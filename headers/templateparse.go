@@ -185,6 +185,10 @@ func (p *templateParser) variable() *variable {
 		}
 		p.at++
 	}
+	if name == "" && strings.HasPrefix(p.text[p.at:], "(") {
+		p.fault(start, "", "has parentheses around a variable; write $ssl_client_s_dn or ${ssl_client_s_dn}")
+		return nil
+	}
 	if name == "" {
 		p.fault(start, "", "has a $ without a variable; write $$ for a dollar itself")
 		return nil

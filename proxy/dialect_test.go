@@ -5,6 +5,7 @@ import (
 	"crypto/x509/pkix"
 	"errors"
 	"fmt"
+	"net/url"
 	"slices"
 	"strings"
 	"testing"
@@ -48,6 +49,39 @@ func TestTheApplicationIsToldWhatMTLSHeadersNames(t *testing.T) {
 				if got := values(head, name); !slices.Equal(trimmed(got), trimmed(want)) {
 					t.Errorf("%s: %s is %q, want %q", c.what, name, got, want)
 				}
+			}
+		}
+	}
+}
+
+// TestTheFactsAreOfTheVerifiedPath: of a believed client the path to its root is
+// told, whatever it presented besides; of another one our word and OpenSSL's number.
+func TestTheFactsAreOfTheVerifiedPath(t *testing.T) {
+	app := startBackend(t, answering(okAnswer))
+	s := startSidecar(t, app.url, "MTLS_INVALID_CERT=failed", "MTLS_HEADERS=X-Chain=$ssl_client_chain X-Why=$ssl_client_verify_reason haproxy")
+	leaf, intermediate := issueBelow(t)
+	stranger, err := pki.SelfSigned(pki.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	chained := pki.With(leaf, testCA(t).ca.Cert, stranger.Leaf)
+	path := url.PathEscape(string(pki.CertPEM(leaf.Leaf, intermediate)))
+	path = strings.NewReplacer("+", "%2B", "=", "%3D").Replace(path)
+	for _, c := range []struct {
+		client             *tls.Certificate
+		chain, why, number []string
+	}{
+		{&chained, []string{path}, nil, []string{"0"}},
+		{&stranger, nil, []string{"self_signed"}, []string{"18"}},
+		{nil, nil, nil, nil},
+	} {
+		client := s.dial(t, c.client)
+		client.send(getRequest)
+		client.answer("GET")
+		head := app.seen(t)
+		for name, want := range map[string][]string{"X-Chain": c.chain, "X-Why": c.why, "X-SSL-Client-Verify": c.number} {
+			if got := values(head, name); !slices.Equal(got, want) {
+				t.Errorf("%s: got %q, want %q", name, got, want)
 			}
 		}
 	}

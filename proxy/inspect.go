@@ -6,14 +6,12 @@ import (
 	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/rsa"
-	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
 	"sync"
 	"time"
 
-	"mtls-sidecar/headers"
 	"mtls-sidecar/proxy/trust"
 )
 
@@ -131,7 +129,9 @@ func (i *Inspector) unasked(f *Finding) {
 	var nobody trust.Verdict
 	f.Verify = nobody.Text()
 	f.Reason, f.Advice = "not_asked", "MTLS_VERIFY_CLIENT=off asks no client for a certificate, so this one is not looked at. Set it to optional or on."
-	lines, _, _ := i.server.identity(factsOf(nobody, nobody.Text(), nil)) // NONE can always be told
+	facts := factsOf(nobody, nobody.Text(), nil)
+	facts.Shown = true
+	lines, _, _ := i.server.identity(facts) // NONE can always be told
 	f.Lines = string(lines)
 }
 
@@ -145,7 +145,7 @@ func (i *Inspector) tell(f *Finding, v trust.Verdict, presented []*x509.Certific
 	rejected := a.page != nil
 	if !rejected {
 		facts := factsOf(v, a.tell, presented)
-		facts.Now = time.Now()
+		facts.Now, facts.Shown = time.Now(), true
 		var untold *untoldError
 		if a.lines, _, untold = i.server.identity(facts); untold != nil {
 			a.page = untold.page // and says why
@@ -240,16 +240,12 @@ const (
 	maxTLSCertificates = 256 << 10
 )
 
-// notesOnLines tells when the lines shown are not all, since there is no connection.
+// notesOnLines tells when the lines shown are not those of a request.
 func (c *Config) notesOnLines() []string {
-	facts := headers.Facts{Verify: headers.VerifyNone}
-	without, _, _ := c.Headers.Render(facts) // NONE can always be told
-	facts.TLS = &tls.ConnectionState{Version: tls.VersionTLS13, CipherSuite: tls.TLS_AES_128_GCM_SHA256, CurveID: tls.X25519,
-		ServerName: "localhost", NegotiatedProtocol: "http/1.1"}
-	if with, _, _ := c.Headers.Render(facts); bytes.Equal(with, without) {
+	if !c.Headers.TellsConnection() {
 		return nil
 	}
-	return []string{"what MTLS_HEADERS tells of the connection stands here by its name ($ssl_protocol), or is left out"}
+	return []string{"what MTLS_HEADERS tells of the connection stands here by its name ($ssl_protocol)"}
 }
 
 // notesOnRoutes tells where MTLS_ROUTES makes a difference.

@@ -17,7 +17,7 @@ func TestAnInspectionShowsTheConfiguredHeadersAndRoutes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const connection = "what MTLS_HEADERS tells of the connection stands here by its name ($ssl_protocol), or is left out"
+	const connection = "what MTLS_HEADERS tells of the connection stands here by its name ($ssl_protocol)"
 	const require = "where MTLS_ROUTES says require, the answer is 403"
 	const off = "where MTLS_ROUTES says off, the application is told NONE"
 	for _, c := range []struct {
@@ -35,6 +35,9 @@ func TestAnInspectionShowsTheConfiguredHeadersAndRoutes(t *testing.T) {
 		f := newInspection(t).judge(c.client, append([]string{"MTLS_CRL="}, strings.Fields(c.settings)...)...)
 		if c.lines != "" && f.Lines != c.lines {
 			t.Errorf("%s: the lines are %q, want %q", c.settings, f.Lines, c.lines)
+		}
+		if warned := slices.ContainsFunc(newInspection(t).inspector(strings.Fields(c.settings)...).Warnings, func(w string) bool { return strings.HasPrefix(w, "MTLS_HEADERS sends X-Who") }); warned != strings.Contains(c.settings, "X-Who") {
+			t.Errorf("%s: warned of an identity without its verdict: %t", c.settings, warned)
 		}
 		for _, note := range []string{connection, require, off} {
 			if got, want := slices.Contains(f.Notes, note), slices.Contains(c.notes, note); got != want {

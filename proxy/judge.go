@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"bytes"
+	"crypto/tls"
 	"crypto/x509"
 	"fmt"
 	"time"
@@ -127,8 +128,7 @@ func (s *Server) render(c *conn, v trust.Verdict, m memo) memo {
 		return m
 	}
 	facts := factsOf(v, m.answer.tell, c.presented())
-	state := c.tls.ConnectionState()
-	facts.TLS, facts.Now = &state, s.wall(c.now)
+	facts.TLS, facts.Now = c.toldOf(), s.wall(c.now)
 	lines, until, err := s.identity(facts)
 	if err != nil {
 		m.answer.page = err.page
@@ -150,9 +150,8 @@ func (c *conn) asNobody() (lines []byte, page *refusal) {
 	if c.nobody != nil {
 		return c.nobody, nil
 	}
-	state := c.tls.ConnectionState()
 	facts := factsOf(trust.Verdict{}, trust.Verdict{}.Text(), nil)
-	facts.TLS, facts.Now = &state, c.server.wall(c.now)
+	facts.TLS, facts.Now = c.toldOf(), c.server.wall(c.now)
 	lines, _, err := c.server.identity(facts)
 	if err != nil { // MTLS_HEADERS has been checked for this
 		c.server.log.Error("the application cannot be told of a client without a certificate", zap.Error(err))
@@ -160,6 +159,15 @@ func (c *conn) asNobody() (lines []byte, page *refusal) {
 	}
 	c.nobody = bytes.Clone(c.appendAddress(lines))
 	return c.nobody, nil
+}
+
+// toldOf is the connection, if MTLS_HEADERS asks for anything of it.
+func (c *conn) toldOf() *tls.ConnectionState {
+	if !c.server.config.Headers.TellsConnection() {
+		return nil
+	}
+	state := c.tls.ConnectionState()
+	return &state
 }
 
 // presented is what the client sent in the handshake, its own certificate first.
@@ -230,6 +238,12 @@ func (c *conn) logRefusal(page *refusal) {
 		}
 		if r.verdict.Culprit != nil {
 			fields = append(fields, zap.Dict("culprit", certificateFields(r.verdict.Culprit)...))
+		}
+	}
+	for i := range c.work.request.Fields {
+		if f := &c.work.request.Fields[i]; bytes.EqualFold(f.Name, []byte(destination)) && c.server.config.Routes.Set() {
+			fields = append(fields, zap.ByteString("destination", f.Value[:min(len(f.Value), maxLoggedPath)]))
+			break
 		}
 	}
 	if who := c.peer.Load(); who != nil {

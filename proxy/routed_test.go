@@ -1,14 +1,18 @@
 package proxy
 
 import (
+	"bufio"
 	"crypto/tls"
+	"crypto/x509"
 	"crypto/x509/pkix"
+	"net"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"mtls-sidecar/proxy/pki"
+	"mtls-sidecar/proxy/trust"
 )
 
 // routedRow is who asks for what on a sidecar with routes, and what comes of it.
@@ -99,6 +103,66 @@ func TestASecondPathIsLookedAtToo(t *testing.T) {
 	}
 }
 
+func TestTheFirstPathCountsBesideASecondOne(t *testing.T) {
+	app := startBackend(t, answering(okAnswer))
+	s := startSidecar(t, app.url, "MTLS_ROUTES=/clients/=require /=optional")
+	c := s.dial(t, nil)
+	c.send("MOVE /clients/x HTTP/1.1\r\nHost: a\r\nDestination: /public/y\r\n\r\n")
+	if answer, _ := c.answer("MOVE"); answer.StatusCode != 403 {
+		t.Errorf("%d, want 403", answer.StatusCode)
+	}
+	app.sawNothing(t)
+	if refusals := s.logged("client certificate refused"); len(refusals) != 1 || refusals[0].ContextMap()["destination"] != "/public/y" {
+		t.Errorf("the log says %v", refusals)
+	}
+}
+
+// TestNobodyIsAdmittedWithoutIdentityLines: a believed client of whom the
+// application cannot be told gets the same page everywhere but where nobody is asked.
+func TestNobodyIsAdmittedWithoutIdentityLines(t *testing.T) {
+	app := startBackend(t, answering(okAnswer))
+	s := startSidecar(t, app.url, "MTLS_MAX_IDENTITY_BYTES=256", "MTLS_ROUTES=/clients/=require /healthz=off /=optional")
+	wordy := issue(t, pki.Options{Subject: pkix.Name{CommonName: strings.Repeat("n", 300)}})
+	for path, want := range map[string]int{"/": 431, "/clients": 431, "/healthz": 200} {
+		c := s.dial(t, wordy)
+		c.send("GET " + path + " HTTP/1.1\r\nHost: a\r\n\r\n")
+		if answer, _ := c.answer("GET"); answer.StatusCode != want {
+			t.Errorf("%s: %d, want %d", path, answer.StatusCode, want)
+		}
+	}
+}
+
+// TestWhoIsNotAskedIsNotJudged: nothing is to be waited for, and nothing to be cut.
+func TestWhoIsNotAskedIsNotJudged(t *testing.T) {
+	var s *sidecar
+	var told []bool
+	app := startBackend(t, func(conn net.Conn, r *bufio.Reader, head string) bool {
+		for _, c := range s.conns.identified() {
+			told = append(told, c.told.Load())
+		}
+		return answering(okAnswer)(conn, r, head)
+	})
+	s = startSidecar(t, app.url, "MTLS_ROUTES=/healthz=off /=optional")
+	certificate := issue(t, pki.Options{})
+	c := s.dial(t, certificate)
+	for _, step := range []struct {
+		path   string
+		told   bool
+		judged bool
+	}{{"/healthz", false, false}, {"/", true, true}, {"/healthz", false, true}} {
+		told = nil
+		c.send("GET " + step.path + " HTTP/1.1\r\nHost: a\r\n\r\n")
+		c.answer("GET")
+		if !slices.Equal(told, []bool{step.told}) {
+			t.Errorf("%s: told of a certificate %v, want %t", step.path, told, step.told)
+		}
+		id := trust.ChainID([]*x509.Certificate{certificate.Leaf})
+		if _, judged := s.chains.Known(s.store.Current(), id, time.Now()); judged != step.judged {
+			t.Errorf("%s: judged %t, want %t", step.path, judged, step.judged)
+		}
+	}
+}
+
 // TestOneConnectionServesPathsOfEveryNeed: what one request was told must not be
 // told to the next.
 func TestOneConnectionServesPathsOfEveryNeed(t *testing.T) {
@@ -156,7 +220,20 @@ func TestAnIslandInAStrictSiteIsNoScript(t *testing.T) {
 	r := routesOf(t, "/=require /pub/=optional /admin/=require")
 	for path, want := range map[string]need{
 		"/pub/x.phpbb/y": needOptional, "/pub/x.php5": needOptional, "/pub/js/app.php.js": needOptional, "/pub/index.phpdoc/a": needOptional,
-		"/pub/index.phpadmin/x": needRequire, "/pub/index.php5admin": needRequire, "/pub/index.php%61dmin": needRequire, "/pub/index.php/../admin": needRequire,
+		"/pub/index.phpadmin/x": needRequire, "/pub/index.php5admin": needRequire, "/pub/index.php%61dmin": needRequire, "/pub/index.php/../admin": needRequire, "/pub/index.php../admin": needRequire,
+		"/pub/x.phpbb/a%20b": needOptional,
+	} {
+		if got := r.decide([]byte(path)); got != want {
+			t.Errorf("%s: %s, want %s", path, got, want)
+		}
+	}
+}
+
+// TestAPathMayBeginAsAnEndingGoesOn: .php5 is .php and a 5 to some.
+func TestAPathMayBeginAsAnEndingGoesOn(t *testing.T) {
+	r := routesOf(t, "/3d/=require /5g/=require /=optional")
+	for path, want := range map[string]need{
+		"/index.php3d/x": needRequire, "/index.php5g": needRequire, "/index.php33d": needRequire, "/index.php3/3d": needRequire, "/index.php5": needOptional, "/index.php3e": needOptional,
 	} {
 		if got := r.decide([]byte(path)); got != want {
 			t.Errorf("%s: %s, want %s", path, got, want)

@@ -23,7 +23,7 @@ func plain(path []byte) bool {
 				return false
 			}
 			start = i + 1
-		case c == '.' && frontController(path[i:]) > 0:
+		case c == '.' && frontController(path[i:]):
 			return false
 		case (c == '+' || c == '(') && before == '/':
 			return false
@@ -52,7 +52,7 @@ func plainButDots(path string) bool {
 // of their own, as CGI's PATH_INFO (RFC 3875 §4.1.5): /index.php/admin.
 var scripts = [...]string{
 	".php", ".php3", ".php4", ".php5", ".php7", ".php8", ".phtml", ".phar", ".cgi", ".fcgi", ".pl", ".py", ".rb",
-	".jsp", ".jspx", ".asp", ".aspx", ".ashx", ".asmx", ".svc", ".cfm", ".cfml", ".exe", ".dll",
+	".wsgi", ".fcg", ".psgi", ".shtml", ".do", ".action", ".faces", ".php6", ".jsp", ".jspx", ".asp", ".aspx", ".ashx", ".asmx", ".svc", ".cfm", ".cfml", ".exe", ".dll",
 }
 
 func isScript(segment []byte) bool {
@@ -73,22 +73,19 @@ func isScript(segment []byte) bool {
 // and what is built on it read /index.phpadmin as /admin.
 var frontControllers = [...]string{".php", ".php3", ".php4", ".php5", ".php7", ".php8", ".phtml", ".phar"}
 
-// frontController is the length of the ending that text begins with, the longest
-// one, if something other than a slash follows it; else 0.
-func frontController[T string | []byte](text T) int {
+// frontController reports whether text begins with one of these endings, and
+// something other than a slash follows. Which of several that fit (.php, .php5) is the
+// script's is not known.
+func frontController[T string | []byte](text T) bool {
 	if len(text) < len(".ph") || text[1]|0x20 != 'p' || text[2]|0x20 != 'h' {
-		return 0
+		return false
 	}
-	longest := 0
 	for _, ending := range frontControllers {
-		if len(ending) > longest && len(text) >= len(ending) && strings.EqualFold(string(text[:len(ending)]), ending) {
-			longest = len(ending)
+		if len(text) > len(ending) && text[len(ending)] != '/' && strings.EqualFold(string(text[:len(ending)]), ending) {
+			return true
 		}
 	}
-	if longest == len(text) || longest > 0 && text[longest] == '/' {
-		return 0
-	}
-	return longest
+	return false
 }
 
 // Bounds of the search for readings. A path that has more of them, or longer

@@ -229,12 +229,24 @@ func belowScript(r *readings, path string) {
 		case path[i] == '/':
 			start = i + 1
 		case path[i] == '.':
-			// What no rule names is not protected by its name: /x.phpbb is no /bb.
-			if n := frontController(path[i:]); n > 0 {
-				if rest := "/" + path[i+n:]; !plain([]byte(rest)) || r.routes.names(rest) {
-					r.add(rest)
-				}
-			}
+			belowFrontController(r, path[i:])
+		}
+	}
+}
+
+// belowFrontController adds what follows a script's ending, with a slash before it.
+// What no rule names is not protected by its name: /x.phpbb is no /bb.
+func belowFrontController(r *readings, path string) {
+	if !frontController(path) {
+		return
+	}
+	for _, ending := range frontControllers {
+		rest, found := strings.CutPrefix(path, ending)
+		if !found || rest == "" || rest[0] == '/' {
+			continue
+		}
+		if rest = "/" + rest; r.routes.names(rest) || strings.Contains(rest, "..") {
+			r.add(rest)
 		}
 	}
 }

@@ -60,6 +60,8 @@ func TestFaultyRulesAreNamedWithTheRemedy(t *testing.T) {
 		{"/=require /a/./b=off", []string{`"/a/./b=off" has a dot segment; write the path that it leads to`}},
 		{"/=require /..=off", []string{`"/..=off" has a dot segment`}},
 		{"/=require /a/../=off", []string{`"/a/../=off" has a dot segment`}},
+		{"/x.php/y=off /=require", []string{`"/x.php/y=off" never counts: some applications read its path as another one, which is require`}},
+		{"/+/=off /=require", []string{`"/+/=off" never counts`}},
 		{"/=require /a.=off", []string{`"/a.=off" has a segment that ends in a dot`}},
 		{"/a=off /b%2f=on x /A/=off", []string{`"/b%2f=on" holds`, `"x" says nothing`, `"/A/=off" is for the same path`, "has no rule for /"}},
 	} {
