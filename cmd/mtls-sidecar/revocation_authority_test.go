@@ -18,8 +18,9 @@ import (
 // authority is a CA as its operator runs it, `openssl ca` with its database, in a
 // folder with the certificates of a server and of two clients: one will leave.
 type authority struct {
-	t   *testing.T
-	dir string
+	t    *testing.T
+	dir  string
+	more settings // for sidecars that trust it
 }
 
 // authorityConfiguration is what `openssl ca` needs. The issuer of a list is told
@@ -67,7 +68,7 @@ openssl ca -config ca.cnf -gencrl -out next.crl
 func newAuthority(t *testing.T) authority {
 	t.Helper()
 	need(t, "openssl")
-	a := authority{t, t.TempDir()}
+	a := authority{t: t, dir: t.TempDir()}
 	for name, text := range map[string]string{"ca.cnf": authorityConfiguration, "index.txt": "", "serial": "1000\n", "crlnumber": "01\n"} {
 		write(t, a.path(name), text)
 	}
@@ -103,7 +104,7 @@ func (a authority) settings(application string) settings {
 		"MTLS_KEY_FILE":        a.path("server.key"),
 		"MTLS_CLIENT_CA_FILE":  a.path("ca.crt"),
 		"MTLS_RELOAD_INTERVAL": "1h", // so that nothing happens by itself
-	}
+	}.with(a.more)
 }
 
 // responder is `openssl ocsp` behind HTTP: by itself it serves one client at a time and
@@ -162,11 +163,11 @@ func (r *responder) answer(question []byte) ([]byte, error) {
 // office is an application that tells whom it saw and does something before it
 // answers a path.
 type office struct {
-	url    string
-	before map[string]func() // by path; set before the first request
+	url string
 
-	mu   sync.Mutex
-	seen []visit
+	mu     sync.Mutex
+	before map[string]func() // by path: what happens while a request is in flight
+	seen   []visit
 }
 
 type visit struct{ path, verified, dn string }
@@ -183,11 +184,19 @@ func startOffice(t *testing.T) *office {
 func (o *office) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	o.mu.Lock()
 	o.seen = append(o.seen, visit{r.URL.Path, strings.Join(r.Header["Verified"], " and "), strings.Join(r.Header["Dn"], " and ")})
+	act := o.before[r.URL.Path]
 	o.mu.Unlock()
-	if act := o.before[r.URL.Path]; act != nil {
+	if act != nil {
 		act()
 	}
 	_, _ = io.WriteString(w, "welcome\n")
+}
+
+// during has something happen while a path is asked for.
+func (o *office) during(path string, act func()) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.before[path] = act
 }
 
 // visits are those since the last call.

@@ -30,31 +30,31 @@ var tellings = []struct {
 }{
 	{"ByAListAndSIGHUP", func(t *testing.T, a authority, o *office) *sidecar {
 		car := startSidecar(t, a.settings(o.url).with(settings{"MTLS_CRL": a.path("ca.crl")}))
-		o.before["/last"] = func() {
+		o.during("/last", func() {
 			a.publish()
 			if err := car.cmd.Process.Signal(syscall.SIGHUP); err != nil {
 				t.Error(err)
 			}
 			car.awaits(t, `"msg":"reloaded"`, `"files":"revocation lists"`, `"entries":1`)
-		}
+		})
 		return car
 	}},
 	{"ByAListAlone", func(t *testing.T, a authority, o *office) *sidecar {
 		car := startSidecar(t, a.settings(o.url).with(settings{"MTLS_CRL": a.path("ca.crl"), "MTLS_RELOAD_INTERVAL": "200ms"}))
-		o.before["/last"] = func() {
+		o.during("/last", func() {
 			a.publish()
 			car.awaits(t, `"msg":"reloaded"`, `"files":"revocation lists"`, `"entries":1`)
-		}
+		})
 		return car
 	}},
 	{"ByAResponder", func(t *testing.T, a authority, o *office) *sidecar {
 		r := a.startResponder("index.before")
 		car := startSidecar(t, a.settings(o.url).with(settings{"MTLS_OCSP": "leaf", "MTLS_OCSP_RESPONDER": r.url,
 			"MTLS_OCSP_MAX_AGE": "1s", "MTLS_OCSP_TIMEOUT": "30s", "MTLS_LOG_LEVEL": "debug"}))
-		o.before["/last"] = func() {
+		o.during("/last", func() {
 			r.books.Store("index.txt")
 			car.awaits(t, `"msg":"OCSP answer"`, `"status":"revoked"`)
-		}
+		})
 		return car
 	}},
 }
@@ -190,11 +190,16 @@ type handshake struct {
 // session makes one request by openssl s_client, which can keep a session in a file.
 func (s story) session(name string, args ...string) handshake {
 	s.t.Helper()
+	return s.sessionFor("/s_client", append([]string{"-key", name + ".key", "-cert", name + ".crt"}, args...)...)
+}
+
+// sessionFor asks for a path, without a certificate unless args name one.
+func (s story) sessionFor(path string, args ...string) handshake {
+	s.t.Helper()
 	cmd := exec.Command(need(s.t, "openssl"), append([]string{"s_client", "-connect", strings.TrimPrefix(s.car.url(""), "https://"),
-		"-servername", "localhost", "-key", name + ".key", "-cert", name + ".crt", "-ign_eof",
-		"-tls" + strings.ReplaceAll(s.version, ".", "_")}, args...)...)
+		"-servername", "localhost", "-ign_eof", "-tls" + strings.ReplaceAll(s.version, ".", "_")}, args...)...)
 	cmd.Dir = s.dir
-	cmd.Stdin = strings.NewReader("GET /s_client HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+	cmd.Stdin = strings.NewReader("GET " + path + " HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
 	// What it tells of tickets may stand in the middle of a line of the answer.
 	out, _ := cmd.CombinedOutput() // its exit code tells of the server's certificate
 	h := handshake{output: string(out)}
