@@ -8,6 +8,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"mtls-sidecar/headers"
 	"mtls-sidecar/proxy/trust"
 )
 
@@ -40,7 +41,7 @@ func Subject(c *x509.Certificate) string { return legible(subjectDN(c), "(no sub
 // Serial is a certificate's serial number as openssl x509 -serial prints it,
 // likewise cut short.
 func Serial(c *x509.Certificate) string {
-	return shortened(serial(c.SerialNumber), maxLoggedSerial)
+	return shortened(headers.Serial(c.SerialNumber), maxLoggedSerial)
 }
 
 func legible(name, empty string) string {

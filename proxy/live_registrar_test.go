@@ -18,6 +18,7 @@ import (
 
 	"golang.org/x/crypto/ocsp"
 
+	"mtls-sidecar/headers"
 	"mtls-sidecar/proxy/pki"
 )
 
@@ -169,7 +170,7 @@ func (r *opensslRegistrar) set(c *x509.Certificate, s standing) error {
 	if err != nil {
 		return err
 	}
-	row := regexp.MustCompile(`(?m)^R\t(\S+)\t\S+(\t` + strings.ToUpper(serial(c.SerialNumber)) + `\t)`)
+	row := regexp.MustCompile(`(?m)^R\t(\S+)\t\S+(\t` + strings.ToUpper(headers.Serial(c.SerialNumber)) + `\t)`)
 	switch {
 	case s == good && row.Match(index):
 		return r.write("index.txt", row.ReplaceAll(index, []byte("V\t$1\t$2")))

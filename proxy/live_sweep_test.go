@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"mtls-sidecar/headers"
 	"mtls-sidecar/proxy/pki"
 )
 
@@ -68,7 +69,7 @@ func TestACutIsLoggedWithItsReasonOnce(t *testing.T) {
 	}
 	got := logged[0].ContextMap()
 	for key, want := range map[string]any{"remote": "127.0.0.1", "reason": "revoked", "detail": "certificate revoked",
-		"subject": "CN=victim", "serial": serial(w.victim.certificate.Leaf.SerialNumber)} {
+		"subject": "CN=victim", "serial": headers.Serial(w.victim.certificate.Leaf.SerialNumber)} {
 		if got[key] != want {
 			t.Errorf("%s: got %v, want %v", key, got[key], want)
 		}

@@ -3,7 +3,6 @@ package proxy
 import (
 	"crypto/x509"
 	"fmt"
-	"math/big"
 	"time"
 
 	"go.uber.org/zap"
@@ -42,7 +41,7 @@ func certificateFields(c *x509.Certificate) []zap.Field {
 	return []zap.Field{
 		zap.String("subject", shortened(subjectDN(c), maxLoggedName)),
 		zap.String("issuer", shortened(name(c.RawIssuer, c.Issuer.String), maxLoggedName)),
-		zap.String("serial", shortened(serial(c.SerialNumber), maxLoggedSerial)),
+		zap.String("serial", shortened(headers.Serial(c.SerialNumber), maxLoggedSerial)),
 		zap.Time("not_after", c.NotAfter.UTC()),
 	}
 }
@@ -60,19 +59,6 @@ func shortened(text string, most int) string {
 		return text
 	}
 	return text[:most] + "..."
-}
-
-// serial is two upper-case hexadecimal digits a byte, as openssl x509 -serial and
-// nginx's $ssl_client_serial print it.
-func serial(n *big.Int) string {
-	if n.Sign() == 0 {
-		return "00"
-	}
-	digits := fmt.Sprintf("%X", n.Bytes())
-	if n.Sign() < 0 {
-		return "-" + digits
-	}
-	return digits
 }
 
 // subjectDN is a certificate's subject as the application would be told it.
