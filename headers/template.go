@@ -3,6 +3,7 @@ package headers
 import (
 	"errors"
 	"slices"
+	"strings"
 )
 
 // Template is MTLS_HEADERS: which lines tell the application who the client is. It is made once, by ParseTemplate, and read by
@@ -66,9 +67,9 @@ func (t *Template) Describe() []string {
 			what = e.name + `="`
 			for _, p := range e.parts {
 				if p.variable != nil {
-					what += "$" + p.variable.name
+					what += "${" + p.variable.name + "}"
 				} else {
-					what += p.text
+					what += strings.ReplaceAll(p.text, "$", "$$")
 				}
 			}
 			what += `"`

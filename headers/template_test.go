@@ -136,7 +136,7 @@ func TestFaultsOfTemplatesSayWhatToDo(t *testing.T) {
 
 func TestATemplateIsDescribedAsItIsUnderstood(t *testing.T) {
 	got := template(t, `nginx X-A="$ssl_client_cn, ${ssl_protocol}b" B=1$$2`).Describe()
-	if want := []string{"nginx", `X-A="$ssl_client_cn, $ssl_protocolb"`, `B="1$2"`}; !slices.Equal(got, want) {
+	if want := []string{"nginx", `X-A="${ssl_client_cn}, ${ssl_protocol}b"`, `B="1$$2"`}; !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
 	}
 	told := lines(t, template(t, `X-A="$ssl_protocol, $ssl_client_verify"`), Facts{Verify: VerifyNone, Shown: true})

@@ -50,8 +50,8 @@ func near(name string, names []string) string {
 			found = append(found, n)
 		}
 	}
-	if len(found) > 4 {
-		found = found[:4]
+	if len(found) > 6 {
+		found = found[:6]
 	}
 	return strings.Join(found, ", ")
 }
@@ -148,7 +148,7 @@ func noPreset(name string) string {
 	}
 	var senders []string
 	for _, p := range presets {
-		if slices.ContainsFunc(p.entries, func(e string) bool { return strings.HasPrefix(folded(e), folded(name)+folded("=")) }) {
+		if slices.ContainsFunc(p.entries, func(e string) bool { return folded(e[:strings.IndexByte(e, '=')]) == folded(name) }) {
 			senders = append(senders, p.name)
 		}
 	}

@@ -242,7 +242,7 @@ func (c *conn) logRefusal(page *refusal) {
 	}
 	for i := range c.work.request.Fields {
 		if f := &c.work.request.Fields[i]; bytes.EqualFold(f.Name, []byte(destination)) && c.server.config.Routes.Set() {
-			fields = append(fields, zap.ByteString("destination", f.Value[:min(len(f.Value), maxLoggedPath)]))
+			fields = append(fields, zap.ByteString("destination", destinationPath(f.Value)))
 			break
 		}
 	}
@@ -258,6 +258,10 @@ const maxLoggedPath = 256
 
 // path is what was asked for, for the log: queries may hold secrets.
 func (c *conn) path() []byte {
-	path, _, _ := bytes.Cut(c.work.request.Target, []byte("?"))
+	return loggedPath(c.work.request.Target)
+}
+
+func loggedPath(target []byte) []byte {
+	path, _, _ := bytes.Cut(target, []byte("?"))
 	return path[:min(len(path), maxLoggedPath)]
 }

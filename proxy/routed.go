@@ -38,8 +38,17 @@ var plainDestination = regexp.MustCompile(`^(?:[Hh][Tt][Tt][Pp][Ss]?://[A-Za-z0-
 // servers look for the path in it each in a way of its own.
 func (r *Routes) decideDestination(value []byte) need {
 	parts := plainDestination.FindSubmatch(value)
-	if parts == nil || len(value) > maxTarget || bytes.Contains(parts[1], []byte("://")) {
+	if parts == nil || len(value) > maxTarget || bytes.Contains(parts[1], []byte("://")) || bytes.ContainsAny(parts[1], "?#") {
 		return r.strictest
 	}
 	return r.decide(parts[1])
+}
+
+// destinationPath is a Destination for the log: there may be a password before its
+// host, and anything in one that is no plain one.
+func destinationPath(value []byte) []byte {
+	if parts := plainDestination.FindSubmatch(value); parts != nil {
+		return loggedPath(parts[1])
+	}
+	return []byte("(unclear)")
 }

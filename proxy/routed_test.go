@@ -88,7 +88,7 @@ func TestASecondPathIsLookedAtToo(t *testing.T) {
 	for destination, want := range map[string]int{
 		"/public/x": 200, "https://a/public/x": 200, "https://a/": 200, "http://[::1]:8080/public": 200, "/clients/x": 403, "https://a/clients/x": 403, "HTTP://a/CLIENTS": 403,
 		"/public/..%2fclients/x": 403, "clients/x": 403, "//a/clients/x": 403, "https://a/public/x\r\ndestination: /clients/x": 403,
-		"/public/x\r\nDestination: /public/y": 403, "/pub/x://y/clients/x": 403, "http://clients%2fx": 403, "http://a": 403, "http://a\\clients/x": 403,
+		"/public/x\r\nDestination: /public/y": 403, "/pub/x://y/clients/x": 403, "/pub/x?/../../clients/x": 403, "https://a/pub/x?/../../clients/x": 403, "/?/../clients/x": 403, "/pub/x?y": 403, "http://clients%2fx": 403, "http://a": 403, "http://a\\clients/x": 403,
 		"http://u@a/public": 403, "http:///x": 403, "http:/x": 403, "*": 403, "": 403, "ftp://a/x": 403, "/public/" + strings.Repeat("x", maxTarget): 403,
 	} {
 		c := s.dial(t, nil)
