@@ -1,48 +1,39 @@
 package headers
 
-import (
-	"encoding/base64"
-)
-
 // dialectVariables are values that one dialect's headers have and nginx has no variable for. Presets name them, operators
 // cannot: what a value means depends on the header that it stands in. Each is in the file named after its dialect.
 var dialectVariables = [...]variable{
-	{"apache_cert", true, apacheCert},
-	{"aws_alb_chain", true, awsALBChain},
-	{"aws_alb_leaf", true, awsALBLeaf},
-	{"aws_alb_validity", true, awsALBValidity},
-	{"foreman_dn", true, foremanDN},
-	{"gcp_chain_verified", false, gcpChainVerified},
-	{"gcp_dnsname_sans", true, gcpDNSNameSANs},
-	{"gcp_error", false, gcpError},
-	{"gcp_hash", true, gcpHash},
-	{"gcp_issuer_dn", true, gcpIssuerDN},
-	{"gcp_not_after", true, gcpNotAfter},
-	{"gcp_not_before", true, gcpNotBefore},
-	{"gcp_present", false, gcpPresent},
-	{"gcp_subject_dn", true, gcpSubjectDN},
-	{"gcp_uri_sans", true, gcpURISANs},
-	{"haproxy_cn", true, haproxyCN},
-	{"haproxy_issuer", true, haproxyIssuer},
-	{"haproxy_not_after", true, haproxyNotAfter},
-	{"haproxy_not_before", true, haproxyNotBefore},
-	{"haproxy_sha1", true, haproxySHA1},
-	{"haproxy_subject", true, haproxySubject},
-	{"haproxy_verify", false, haproxyVerify},
-	{"haproxy_version", true, haproxyVersion},
-	{"keycloak_haproxy_chain", true, keycloakHAProxyChain},
-	{"puppet_dn", true, puppetDN},
-	{"rfc9440_cert", true, rfc9440Cert},
-	{"rfc9440_chain", true, rfc9440Chain},
-	{"tomcat_key_size", false, tomcatKeySize},
-	{"traefik_cert", true, traefikCert},
-	{"traefik_info", true, traefikInfo},
-	{"xfcc_element", true, xfccElement},
-}
-
-// appendStdBase64 appends standard base64 with padding, on one line.
-func appendStdBase64(dst, data []byte) []byte {
-	return base64.StdEncoding.AppendEncode(dst, data)
+	{"apache_cert", fromCertificate, apacheCert},
+	{"aws_alb_chain", fromCertificate, awsALBChain},
+	{"aws_alb_leaf", fromCertificate, awsALBLeaf},
+	{"aws_alb_validity", fromCertificate, awsALBValidity},
+	{"foreman_dn", fromCertificate, foremanDN},
+	{"gcp_chain_verified", fromVerdict, gcpChainVerified},
+	{"gcp_dnsname_sans", fromCertificate, gcpDNSNameSANs},
+	{"gcp_error", fromVerdict, gcpError},
+	{"gcp_hash", fromCertificate, gcpHash},
+	{"gcp_issuer_dn", fromCertificate, gcpIssuerDN},
+	{"gcp_not_after", fromCertificate, gcpNotAfter},
+	{"gcp_not_before", fromCertificate, gcpNotBefore},
+	{"gcp_present", fromVerdict, gcpPresent},
+	{"gcp_subject_dn", fromCertificate, gcpSubjectDN},
+	{"gcp_uri_sans", fromCertificate, gcpURISANs},
+	{"haproxy_cn", fromCertificate, haproxyCN},
+	{"haproxy_issuer", fromCertificate, haproxyIssuer},
+	{"haproxy_not_after", fromCertificate, haproxyNotAfter},
+	{"haproxy_not_before", fromCertificate, haproxyNotBefore},
+	{"haproxy_sha1", fromCertificate, haproxySHA1},
+	{"haproxy_subject", fromCertificate, haproxySubject},
+	{"haproxy_verify", fromVerdict, haproxyVerify},
+	{"haproxy_version", fromCertificate, haproxyVersion},
+	{"keycloak_haproxy_chain", fromCertificate, keycloakHAProxyChain},
+	{"puppet_dn", fromCertificate, puppetDN},
+	{"rfc9440_cert", fromCertificate, rfc9440Cert},
+	{"rfc9440_chain", fromCertificate, rfc9440Chain},
+	{"tomcat_key_size", fromConnection, tomcatKeySize},
+	{"traefik_cert", fromCertificate, traefikCert},
+	{"traefik_info", fromCertificate, traefikInfo},
+	{"xfcc_element", fromCertificate, xfccElement},
 }
 
 // appendBool appends true or false.

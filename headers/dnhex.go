@@ -5,12 +5,12 @@ import (
 	"strings"
 )
 
-// appendHexedDN appends a DER-encoded Name as appendDN does, with the characters in hexed (all ASCII), where a value holds
-// them, as hex pairs (RFC 4514 §2.4): "\22" for a quote. Readers of names see the same name, and readers that look
-// for those characters first do not find any but ours.
-func appendHexedDN(dst, rawName []byte, hexed string) ([]byte, error) {
+// appendHexedDN appends a DER-encoded Name as appendDN does, or appendUTF8DN (write is appendEscaped or appendPrintable), with
+// the characters in hexed (all ASCII), where a value holds them, as hex pairs (RFC 4514 §2.4): "\22" for a quote.
+// Readers of names see the same name, and readers that look for those characters first do not find any but ours.
+func appendHexedDN(dst, rawName []byte, hexed string, write func(dst []byte, c rune, where place) []byte) ([]byte, error) {
 	return appendReversed(dst, rawName, func(dst []byte, a attribute) []byte {
-		return appendHexedAttribute(dst, a, hexing(hexed, appendEscaped))
+		return appendHexedAttribute(dst, a, hexing(hexed, write))
 	})
 }
 

@@ -50,10 +50,14 @@ func storedBytes(v element) []byte {
 func appendLegacyByte(dst []byte, b byte) []byte {
 	switch {
 	case b < ' ' || b > '~':
-		return append(dst, '\\', 'x', upperHex[b>>4], upperHex[b&15])
+		return appendLegacyHex(dst, b)
 	case b == '/' || b == '+':
 		return append(dst, '\\', b)
 	default:
 		return append(dst, b)
 	}
+}
+
+func appendLegacyHex(dst []byte, b byte) []byte {
+	return append(dst, '\\', 'x', upperHex[b>>4], upperHex[b&15])
 }

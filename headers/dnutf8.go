@@ -27,10 +27,3 @@ func endsInBlank(c rune) bool {
 	last := c&0x3f | 0x80
 	return last == 0x85 || last == 0xa0
 }
-
-// appendHexedUTF8DN is appendUTF8DN with the characters in hexed as hex pairs, see appendHexedDN.
-func appendHexedUTF8DN(dst, rawName []byte, hexed string) ([]byte, error) {
-	return appendReversed(dst, rawName, func(dst []byte, a attribute) []byte {
-		return appendHexedAttribute(dst, a, hexing(hexed, appendPrintable))
-	})
-}

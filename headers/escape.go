@@ -11,7 +11,7 @@ func appendPEM(dst, der []byte) []byte {
 	dst = append(dst, "-----BEGIN CERTIFICATE-----\n"...)
 	for len(der) > 0 {
 		n := min(len(der), pemLine)
-		dst = base64.StdEncoding.AppendEncode(dst, der[:n])
+		dst = appendStdBase64(dst, der[:n])
 		dst = append(dst, '\n')
 		der = der[n:]
 	}
@@ -77,4 +77,9 @@ func appendMember(dst []byte, start int, value []byte) []byte {
 		dst = append(dst, ',')
 	}
 	return appendListed(dst, value)
+}
+
+// appendStdBase64 appends standard base64 with padding, on one line.
+func appendStdBase64(dst, data []byte) []byte {
+	return base64.StdEncoding.AppendEncode(dst, data)
 }

@@ -3,7 +3,6 @@ package headers
 import (
 	"crypto/tls"
 	"crypto/x509"
-	"strings"
 	"time"
 )
 
@@ -26,18 +25,21 @@ func (f *Facts) leaf() *x509.Certificate {
 	return f.Chain[0]
 }
 
+// source is where a value comes from.
+type source byte
+
+const (
+	fromVerdict     source = iota
+	fromCertificate        // sent by presets with SUCCESS only
+	fromConnection
+)
+
 // variable is a value that MTLS_HEADERS, or a preset, may name.
 type variable struct {
 	name string // without $
-	// certificate: the value is taken from the certificate, so presets send it with SUCCESS only.
-	certificate bool
+	from source
 	// value appends the value to dst, nothing when there is none. What it appends is visible ASCII and space, or for names
 	// that end in _utf8 valid UTF-8 without control characters; an error means that the client cannot be told of. The
-	// functions with certificate set are not called without one.
+	// functions of what is fromCertificate are not called without one.
 	value func(dst []byte, f *Facts) ([]byte, error)
-}
-
-// ofConnection reports whether a variable is about the connection.
-func (v *variable) ofConnection() bool {
-	return strings.HasPrefix(v.name, "ssl_") && !strings.HasPrefix(v.name, "ssl_client_") || v.name == "tomcat_key_size"
 }

@@ -39,7 +39,7 @@ func FuzzHexedNamesReadTheSame(f *testing.F) {
 	f.Add(name(attr(oidO, tagUTF8String, "x/CN=admin"), attr(oidCN, tagUTF8String, "agent")))
 	f.Add(name(attr(oidO, tagUTF8String, `\"/;=`) + attr(oidUnknown, tagBMPString, "\x00/")))
 	f.Fuzz(func(t *testing.T, subject []byte) {
-		hexed, err := appendHexedDN(nil, subject, "/")
+		hexed, err := appendHexedDN(nil, subject, "/", appendEscaped)
 		if err != nil {
 			return
 		}

@@ -68,7 +68,7 @@ func haproxyIssuer(dst []byte, f *Facts) ([]byte, error) {
 func appendHAProxyName(dst, rawName []byte) ([]byte, error) {
 	return appendOneline(dst, rawName, appendPlainType, func(dst []byte, b byte) []byte {
 		if b < ' ' || b > '~' || b == '/' || b == '+' || b == '=' || b == '\\' {
-			return append(dst, '\\', 'x', upperHex[b>>4], upperHex[b&15])
+			return appendLegacyHex(dst, b)
 		}
 		return append(dst, b)
 	})

@@ -62,10 +62,10 @@ func (e *entryLine) appendLine(dst []byte, f *Facts) ([]byte, error) {
 			line = append(line, p.text...)
 			continue
 		}
-		if p.variable.certificate && f.leaf() == nil {
+		if p.variable.from == fromCertificate && f.leaf() == nil {
 			continue
 		}
-		if f.Shown && p.variable.ofConnection() {
+		if f.Shown && p.variable.from == fromConnection {
 			line = append(append(line, '$'), p.variable.name...)
 			continue
 		}

@@ -44,8 +44,8 @@ func ParseTemplate(text string) (*Template, error) {
 	if len(p.faults) > 0 {
 		return nil, errors.Join(p.faults...)
 	}
-	p.template.remains = p.template.uses("ssl_client_v_remain")
-	p.template.connection = p.template.holds((*variable).ofConnection)
+	p.template.remains = p.template.holds(func(v *variable) bool { return v.name == "ssl_client_v_remain" })
+	p.template.connection = p.template.holds(func(v *variable) bool { return v.from == fromConnection })
 	return &p.template, nil
 }
 
@@ -94,10 +94,8 @@ func (t *Template) Writes(name []byte) bool {
 // UnvouchedNames lists the operator's own entries that tell of a certificate while no entry tells the verdict on it: with FAILED
 // they are filled, and read as the believed client's.
 func (t *Template) UnvouchedNames() []string {
-	for _, verdict := range [...]string{"ssl_client_verify", "ssl_client_verify_reason", "haproxy_verify", "gcp_chain_verified", "gcp_error"} {
-		if t.uses(verdict) {
-			return nil
-		}
+	if t.holds(func(v *variable) bool { return v.from == fromVerdict }) {
+		return nil
 	}
 	var names []string
 	for _, e := range t.entries {
@@ -110,11 +108,6 @@ func (t *Template) UnvouchedNames() []string {
 
 // TellsConnection reports whether Facts.TLS is asked for.
 func (t *Template) TellsConnection() bool { return t.connection }
-
-// uses reports whether some entry holds the variable.
-func (t *Template) uses(name string) bool {
-	return t.holds(func(v *variable) bool { return v.name == name })
-}
 
 // holds reports whether some entry holds such a variable.
 func (t *Template) holds(such func(*variable) bool) bool {

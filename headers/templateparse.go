@@ -51,7 +51,7 @@ func (p *templateParser) entry() {
 		p.fault(p.start, "", why)
 		return
 	}
-	e.certificate = slices.ContainsFunc(e.parts, func(part part) bool { return part.variable != nil && part.variable.certificate })
+	e.certificate = slices.ContainsFunc(e.parts, func(part part) bool { return part.variable != nil && part.variable.from == fromCertificate })
 	if why := cannotEmit(name); why != "" {
 		p.fault(p.start, p.text[p.start:p.at], why)
 	} else {

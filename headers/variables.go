@@ -3,42 +3,41 @@ package headers
 import (
 	"crypto/tls"
 	"crypto/x509"
-	"encoding/base64"
 )
 
 // variables are what MTLS_HEADERS may name, sorted. Those that nginx has are equal to nginx's, byte for byte, but for what their
 // functions say.
 var variables = [...]variable{
-	{name: "ssl_alpn_protocol", value: ofConnection(appendALPN)},
-	{name: "ssl_cipher", value: ofConnection(appendCipher)},
-	{name: "ssl_client_cert_base64", certificate: true, value: ofLeaf(appendBase64)},
-	{name: "ssl_client_chain", certificate: true, value: appendChain},
-	{name: "ssl_client_cn", certificate: true, value: ofName(subject, appendCN)},
-	{name: "ssl_client_escaped_cert", certificate: true, value: ofLeaf(appendEscapedCert)},
-	{name: "ssl_client_fingerprint", certificate: true, value: ofLeaf(appendFingerprint)},
-	{name: "ssl_client_fingerprint_sha256", certificate: true, value: ofLeaf(appendFingerprint256)},
-	{name: "ssl_client_i_dn", certificate: true, value: ofName(issuer, appendDN)},
-	{name: "ssl_client_i_dn_legacy", certificate: true, value: ofName(issuer, appendLegacyDN)},
-	{name: "ssl_client_i_dn_utf8", certificate: true, value: ofName(issuer, appendUTF8DN)},
-	{name: "ssl_client_s_dn", certificate: true, value: ofName(subject, appendDN)},
-	{name: "ssl_client_s_dn_legacy", certificate: true, value: ofName(subject, appendLegacyDN)},
-	{name: "ssl_client_s_dn_utf8", certificate: true, value: ofName(subject, appendUTF8DN)},
-	{name: "ssl_client_san_dns", certificate: true, value: ofSANs(sanDNS)},
-	{name: "ssl_client_san_email", certificate: true, value: ofSANs(sanEmail)},
-	{name: "ssl_client_san_ip", certificate: true, value: ofSANs(sanIP)},
-	{name: "ssl_client_san_uri", certificate: true, value: ofSANs(sanURI)},
-	{name: "ssl_client_serial", certificate: true, value: ofLeaf(func(dst []byte, c *x509.Certificate) []byte { return appendSerial(dst, c.SerialNumber) })},
-	{name: "ssl_client_spiffe_id", certificate: true, value: func(dst []byte, f *Facts) ([]byte, error) { return appendSPIFFEID(dst, f.leaf()) }},
-	{name: "ssl_client_spki_sha256", certificate: true, value: ofLeaf(appendKeyFingerprint)},
-	{name: "ssl_client_v_end", certificate: true, value: ofLeaf(func(dst []byte, c *x509.Certificate) []byte { return appendTime(dst, c.NotAfter) })},
-	{name: "ssl_client_v_remain", certificate: true, value: func(dst []byte, f *Facts) ([]byte, error) { return appendRemain(dst, f.leaf().NotAfter, f.Now), nil }},
-	{name: "ssl_client_v_start", certificate: true, value: ofLeaf(func(dst []byte, c *x509.Certificate) []byte { return appendTime(dst, c.NotBefore) })},
+	{name: "ssl_alpn_protocol", from: fromConnection, value: ofConnection(appendALPN)},
+	{name: "ssl_cipher", from: fromConnection, value: ofConnection(appendCipher)},
+	{name: "ssl_client_cert_base64", from: fromCertificate, value: ofLeaf(func(dst []byte, c *x509.Certificate) []byte { return appendStdBase64(dst, c.Raw) })},
+	{name: "ssl_client_chain", from: fromCertificate, value: appendChain},
+	{name: "ssl_client_cn", from: fromCertificate, value: ofName(subject, appendCN)},
+	{name: "ssl_client_escaped_cert", from: fromCertificate, value: ofLeaf(appendEscapedCert)},
+	{name: "ssl_client_fingerprint", from: fromCertificate, value: ofLeaf(appendFingerprint)},
+	{name: "ssl_client_fingerprint_sha256", from: fromCertificate, value: ofLeaf(appendFingerprint256)},
+	{name: "ssl_client_i_dn", from: fromCertificate, value: ofName(issuer, appendDN)},
+	{name: "ssl_client_i_dn_legacy", from: fromCertificate, value: ofName(issuer, appendLegacyDN)},
+	{name: "ssl_client_i_dn_utf8", from: fromCertificate, value: ofName(issuer, appendUTF8DN)},
+	{name: "ssl_client_s_dn", from: fromCertificate, value: ofName(subject, appendDN)},
+	{name: "ssl_client_s_dn_legacy", from: fromCertificate, value: ofName(subject, appendLegacyDN)},
+	{name: "ssl_client_s_dn_utf8", from: fromCertificate, value: ofName(subject, appendUTF8DN)},
+	{name: "ssl_client_san_dns", from: fromCertificate, value: ofSANs(sanDNS)},
+	{name: "ssl_client_san_email", from: fromCertificate, value: ofSANs(sanEmail)},
+	{name: "ssl_client_san_ip", from: fromCertificate, value: ofSANs(sanIP)},
+	{name: "ssl_client_san_uri", from: fromCertificate, value: ofSANs(sanURI)},
+	{name: "ssl_client_serial", from: fromCertificate, value: ofLeaf(func(dst []byte, c *x509.Certificate) []byte { return appendSerial(dst, c.SerialNumber) })},
+	{name: "ssl_client_spiffe_id", from: fromCertificate, value: func(dst []byte, f *Facts) ([]byte, error) { return appendSPIFFEID(dst, f.leaf()) }},
+	{name: "ssl_client_spki_sha256", from: fromCertificate, value: ofLeaf(appendKeyFingerprint)},
+	{name: "ssl_client_v_end", from: fromCertificate, value: ofLeaf(func(dst []byte, c *x509.Certificate) []byte { return appendTime(dst, c.NotAfter) })},
+	{name: "ssl_client_v_remain", from: fromCertificate, value: func(dst []byte, f *Facts) ([]byte, error) { return appendRemain(dst, f.leaf().NotAfter, f.Now), nil }},
+	{name: "ssl_client_v_start", from: fromCertificate, value: ofLeaf(func(dst []byte, c *x509.Certificate) []byte { return appendTime(dst, c.NotBefore) })},
 	{name: "ssl_client_verify", value: func(dst []byte, f *Facts) ([]byte, error) { return appendVisible(dst, f.Verify), nil }},
 	{name: "ssl_client_verify_reason", value: func(dst []byte, f *Facts) ([]byte, error) { return appendVisible(dst, f.Reason), nil }},
-	{name: "ssl_curve", value: ofConnection(appendCurve)},
-	{name: "ssl_protocol", value: ofConnection(appendProtocol)},
-	{name: "ssl_server_name", value: ofConnection(func(dst []byte, state *tls.ConnectionState) []byte { return appendServerName(dst, state.ServerName) })},
-	{name: "ssl_session_reused", value: ofConnection(appendReused)},
+	{name: "ssl_curve", from: fromConnection, value: ofConnection(appendCurve)},
+	{name: "ssl_protocol", from: fromConnection, value: ofConnection(appendProtocol)},
+	{name: "ssl_server_name", from: fromConnection, value: ofConnection(func(dst []byte, state *tls.ConnectionState) []byte { return appendServerName(dst, state.ServerName) })},
+	{name: "ssl_session_reused", from: fromConnection, value: ofConnection(appendReused)},
 }
 
 // refusedVariable returns what is wrong with a variable that nginx has and MTLS_HEADERS may not name, and what to do; "" for
@@ -93,10 +92,6 @@ func issuer(c *x509.Certificate) []byte { return c.RawIssuer }
 // ofSANs is the list of alternative names of one kind.
 func ofSANs(kind byte) valueFunc {
 	return func(dst []byte, f *Facts) ([]byte, error) { return appendSANs(dst, f.leaf(), kind) }
-}
-
-func appendBase64(dst []byte, c *x509.Certificate) []byte {
-	return base64.StdEncoding.AppendEncode(dst, c.Raw)
 }
 
 func appendEscapedCert(dst []byte, c *x509.Certificate) []byte {

@@ -27,8 +27,8 @@ func TestVariablesAreSortedAndNamedAsTheyCanBeWritten(t *testing.T) {
 func TestVariablesFromTheCertificateAreMarked(t *testing.T) {
 	for _, v := range variables {
 		want := strings.HasPrefix(v.name, "ssl_client_") && v.name != "ssl_client_verify" && v.name != "ssl_client_verify_reason"
-		if v.certificate != want {
-			t.Errorf("%s: marked %v, want %v", v.name, v.certificate, want)
+		if got := v.from == fromCertificate; got != want {
+			t.Errorf("%s: marked %v, want %v", v.name, got, want)
 		}
 	}
 }
@@ -63,7 +63,7 @@ func TestEveryVariableOfNginxIsThereOrRefusedWithAReason(t *testing.T) {
 
 func TestVariablesOfTheConnectionAreEmptyWithoutOne(t *testing.T) {
 	for _, v := range variables {
-		if v.certificate || strings.HasPrefix(v.name, "ssl_client_") {
+		if v.from != fromConnection || strings.HasPrefix(v.name, "ssl_client_") {
 			continue
 		}
 		if got := valueOf(t, v.name, Facts{Verify: VerifyNone}); got != "" {

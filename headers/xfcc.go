@@ -34,7 +34,7 @@ func xfccElement(dst []byte, f *Facts) ([]byte, error) {
 		out = appendEscapedPEM(out, c.Raw)
 	}
 	out = append(out, `";Subject="`...)
-	if out, err = appendHexedDN(out, leaf.RawSubject, xfccHexed); err != nil {
+	if out, err = appendHexedDN(out, leaf.RawSubject, xfccHexed, appendEscaped); err != nil {
 		return dst, err
 	}
 	out = append(out, '"')

@@ -82,7 +82,7 @@ func TestXFCCNamesCannotAddAKey(t *testing.T) {
 // TestTypesThatEndInAKeyAreDotted: setAttr-Cert and ISO-CN are OpenSSL's names for 2.23.42.3.0 and 1.2.156.
 func TestTypesThatEndInAKeyAreDotted(t *testing.T) {
 	subject := name(attr("\x67\x2a\x03\x00", tagUTF8String, "spoof"), attr("\x2a\x81\x1c", tagUTF8String, "admin"), attr(oidCN, tagUTF8String, "mallory"))
-	got, err := appendHexedDN(nil, subject, "")
+	got, err := appendHexedDN(nil, subject, "", appendEscaped)
 	if want := "CN=mallory,1.2.156=#0C0561646D696E,2.23.42.3.0=#0C0573706F6F66"; err != nil || string(got) != want {
 		t.Errorf("got %s, %v; want %s", got, err, want)
 	}

@@ -28,7 +28,7 @@ type answer struct {
 	page      *refusal // for the client; nil: the request is admitted
 	protected *refusal // the same, where MTLS_ROUTES requires a certificate
 	tell      string   // $ssl_client_verify as the application is told it
-	refused   *refused // with either page
+	refused   *refused // with either page, but for clients without a certificate
 }
 
 // refused is what the log tells of a client that got a page.
@@ -105,6 +105,7 @@ func (s *Server) admit(v trust.Verdict) answer {
 		return a
 	default:
 		a.protected = forbidden(v.Reason)
+		a.refused = &refused{v, v.Reason.Text()}
 		switch {
 		case mode == VerifyOptionalNoCA && v.Reason.UnknownCA(), mode == VerifyOptional && s.config.InvalidCert == InvalidFailed:
 		case mode == VerifyOptional && s.config.InvalidCert == InvalidNone:
@@ -112,10 +113,6 @@ func (s *Server) admit(v trust.Verdict) answer {
 		default:
 			a.page = badCertificate(v.Reason)
 		}
-	}
-	a.refused = &refused{verdict: v}
-	if v.Status == trust.Failed {
-		a.refused.detail = v.Reason.Text()
 	}
 	return a
 }
@@ -233,18 +230,13 @@ func (c *conn) logRefusal(page *refusal) {
 		zap.ByteString("path", c.path()),
 	}
 	if r := c.memo.answer.refused; r != nil {
-		if r.detail != "" {
-			fields = append(fields, zap.String("detail", r.detail))
-		}
+		fields = append(fields, zap.String("detail", r.detail))
 		if r.verdict.Culprit != nil {
 			fields = append(fields, zap.Dict("culprit", certificateFields(r.verdict.Culprit)...))
 		}
 	}
-	for i := range c.work.request.Fields {
-		if f := &c.work.request.Fields[i]; bytes.EqualFold(f.Name, []byte(destination)) && c.server.config.Routes.Set() {
-			fields = append(fields, zap.ByteString("destination", destinationPath(f.Value)))
-			break
-		}
+	if value, count := c.destination(); count > 0 && c.server.config.Routes.Set() {
+		fields = append(fields, zap.ByteString("destination", destinationPath(value)))
 	}
 	if who := c.peer.Load(); who != nil {
 		fields = append(fields, certificateFields(who.chain[0])...)

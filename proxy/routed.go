@@ -3,6 +3,8 @@ package proxy
 import (
 	"bytes"
 	"regexp"
+
+	"mtls-sidecar/proxy/http1"
 )
 
 // need is what a request's path asks of its client. WebDAV's COPY and MOVE name
@@ -13,21 +15,27 @@ func (c *conn) need() need {
 		return needOptional
 	}
 	n := routes.decide(originForm(r.Method, r.Target))
-	destinations := 0
-	for i := range r.Fields {
-		f := &r.Fields[i]
-		if len(f.Name) == len(destination) && bytes.EqualFold(f.Name, []byte(destination)) {
-			destinations++
-			n = max(n, routes.decideDestination(f.Value))
-		}
-	}
-	if destinations > 1 {
+	switch value, count := c.destination(); count {
+	case 0:
+		return n
+	case 1:
+		return max(n, routes.decideDestination(value))
+	default:
 		return routes.strictest
 	}
-	return n
 }
 
-const destination = "Destination"
+// destination is the value of the first Destination field, and how many there are.
+func (c *conn) destination() (value []byte, count int) {
+	for i := range c.work.request.Fields {
+		if f := &c.work.request.Fields[i]; f.Kind == http1.Destination {
+			if count++; count == 1 {
+				value = f.Value
+			}
+		}
+	}
+	return value, count
+}
 
 // plainDestination is a path, or an http URL with an authority in which nobody
 // finds the beginning of a path.
@@ -37,8 +45,11 @@ var plainDestination = regexp.MustCompile(`^(?:[Hh][Tt][Tt][Pp][Ss]?://[A-Za-z0-
 // ways, or is longer than a target may be, is subject to the strictest rule:
 // servers look for the path in it each in a way of its own.
 func (r *Routes) decideDestination(value []byte) need {
+	if len(value) > maxTarget {
+		return r.strictest
+	}
 	parts := plainDestination.FindSubmatch(value)
-	if parts == nil || len(value) > maxTarget || bytes.Contains(parts[1], []byte("://")) || bytes.ContainsAny(parts[1], "?#") {
+	if parts == nil || bytes.Contains(parts[1], []byte("://")) || bytes.ContainsAny(parts[1], "?#") {
 		return r.strictest
 	}
 	return r.decide(parts[1])

@@ -100,7 +100,7 @@ func (r *Routes) UnmarshalText(text []byte) error {
 		r.strictest, r.laxest = max(r.strictest, rule.need), min(r.laxest, rule.need)
 	}
 	r.fold = foldTable()
-	if faults = r.idle(rules); len(faults) > 0 {
+	if faults = r.idle(written); len(faults) > 0 {
 		*r = Routes{}
 		return errors.Join(faults...)
 	}
@@ -109,12 +109,12 @@ func (r *Routes) UnmarshalText(text []byte) error {
 
 // idle finds rules that never count, since their path may be read as another one
 // whose rule is stricter.
-func (r *Routes) idle(rules []string) (faults []error) {
-	for _, rule := range rules {
-		path, _, _ := strings.Cut(rule, "=")
-		parsed, err := parseRoute(rule)
-		if actual := r.decide([]byte(path)); err == nil && actual != parsed.need {
-			faults = append(faults, fmt.Errorf("%q never counts: some applications read its path as another one, which is %s; choose a plainer path, or leave the rule out", rule, actual))
+func (r *Routes) idle(written map[string]string) (faults []error) {
+	for _, rule := range r.rules {
+		text := written[rule.path]
+		path, _, _ := strings.Cut(text, "=")
+		if actual := r.decide([]byte(path)); actual != rule.need {
+			faults = append(faults, fmt.Errorf("%q never counts: some applications read its path as another one, which is %s; choose a plainer path, or leave the rule out", text, actual))
 		}
 	}
 	return faults

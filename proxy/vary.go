@@ -1,6 +1,10 @@
 package proxy
 
-import "bytes"
+import (
+	"bytes"
+
+	"mtls-sidecar/proxy/http1"
+)
 
 // varyAny says that no later request can be known to get the same answer (RFC 9110 §12.5.5).
 var varyAny = []byte("*")
@@ -13,7 +17,8 @@ var varyAny = []byte("*")
 func (s *Server) variesFor(value []byte) []byte {
 	for name := range bytes.SplitSeq(value, []byte(",")) {
 		name = bytes.Trim(name, " \t")
-		if s.config.Headers.Writes(name) || bytes.EqualFold(name, []byte("X-Real-IP")) || bytes.EqualFold(name, []byte("X-Forwarded-For")) {
+		kind := http1.KindOf(name)
+		if s.config.Headers.Writes(name) || kind == http1.XRealIP || kind == http1.XForwardedFor {
 			return varyAny
 		}
 	}

@@ -164,7 +164,7 @@ func TestKindMatchesNamesExactlyInAnyCase(t *testing.T) {
 		"TE": http1.TE, "te": http1.TE, "Trailer": http1.Trailer, "Upgrade": http1.Upgrade, "Expect": http1.Expect,
 		"Keep-Alive": http1.KeepAlive, "Proxy-Connection": http1.ProxyConnection, "HTTP2-Settings": http1.HTTP2Settings,
 		"X-Forwarded-For": http1.XForwardedFor, "X-Forwarded-Proto": http1.XForwardedProto, "X-Forwarded-Host": http1.XForwardedHost,
-		"X-Real-IP": http1.XRealIP, "X-Request-ID": http1.XRequestID, "x-request-id": http1.XRequestID,
+		"vary": http1.Vary, "Destination": http1.Destination, "Destinations": http1.Other, "X-Real-IP": http1.XRealIP, "X-Request-ID": http1.XRequestID, "x-request-id": http1.XRequestID,
 		"Forwarded": http1.Forwarded, "Date": http1.Date, "Server": http1.Server,
 		"": http1.Other, "T": http1.Other, "Hosts": http1.Other, "X-Host": http1.Other, "Content_Length": http1.Other,
 		"Content-Lengtn": http1.Other, "Transfer-Encodin\x87": http1.Other, "\xc8ost": http1.Other, "hos\x54\x20": http1.Other,

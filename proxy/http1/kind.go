@@ -27,6 +27,7 @@ const (
 	Date
 	Server
 	Vary
+	Destination
 )
 
 type kindName struct {
@@ -42,6 +43,7 @@ var kindsByLength = [...][]kindName{
 	7:  {{"upgrade", Upgrade}, {"trailer", Trailer}},
 	9:  {{"x-real-ip", XRealIP}, {"forwarded", Forwarded}},
 	10: {{"connection", Connection}, {"keep-alive", KeepAlive}},
+	11: {{"destination", Destination}},
 	12: {{"x-request-id", XRequestID}},
 	14: {{"content-length", ContentLength}, {"http2-settings", HTTP2Settings}},
 	15: {{"x-forwarded-for", XForwardedFor}},
