@@ -5,10 +5,11 @@ package proxy
 // A variable that is set but empty counts as unset.
 type Config struct {
 	// ListenAddr is where TLS is accepted: host:port, an empty host being every
-	// address.
+	// address, or unix:///path.
 	ListenAddr ListenAddr `env:"MTLS_LISTEN_ADDR" envDefault:":8443"`
 
-	// UpstreamURL is the application: http://host:port or unix:///path.
+	// UpstreamURL is the application: http://host:port or unix:///path over
+	// HTTP/1.1, h2c://host:port over HTTP/2 without TLS, which gRPC needs.
 	UpstreamURL UpstreamURL `env:"MTLS_UPSTREAM_URL" envDefault:"http://127.0.0.1:8080"`
 	// UpstreamAllowRemote permits an application on another machine. The
 	// request and the identity in it then cross the network in plain text.
@@ -96,12 +97,22 @@ type Config struct {
 	// resumed (nginx's ssl_session_timeout).
 	SessionTimeout Duration `env:"MTLS_SESSION_TIMEOUT" envDefault:"5m"`
 
+	// HTTP2 offers h2 to clients (nginx's http2).
+	HTTP2 Switch `env:"MTLS_HTTP2" envDefault:"true"`
+	// HTTP2MaxStreams bounds the requests that one HTTP/2 connection may have in
+	// flight (nginx's http2_max_concurrent_streams).
+	HTTP2MaxStreams Count `env:"MTLS_HTTP2_MAX_STREAMS" envDefault:"250"`
+
 	// Upgrade lists the protocols that a request's Upgrade may switch to, or is
 	// none. h2c cannot be among them.
 	Upgrade List `env:"MTLS_UPGRADE" envDefault:"websocket"`
 	// TunnelIdleTimeout ends a tunnel in which no byte has gone either way for
 	// so long; 0 is never.
 	TunnelIdleTimeout Duration `env:"MTLS_TUNNEL_IDLE_TIMEOUT" envDefault:"0"`
+
+	// ProxyProtocolFrom lists who tells the client's address in a PROXY header
+	// before the TLS handshake (nginx's proxy_protocol and set_real_ip_from).
+	ProxyProtocolFrom Ranges `env:"MTLS_PROXY_PROTOCOL_FROM"`
 
 	// MaxConnections bounds the open connections; 0 is no limit.
 	MaxConnections Count `env:"MTLS_MAX_CONNECTIONS" envDefault:"0"`
@@ -112,6 +123,10 @@ type Config struct {
 	// MaxIdentityBytes bounds the identity lines of one request together. A
 	// certificate that needs more is refused, never shortened.
 	MaxIdentityBytes Size `env:"MTLS_MAX_IDENTITY_BYTES" envDefault:"16KiB"`
+
+	// MaxConnectionAge is how long a connection is given requests to serve; the
+	// one after that is its last (nginx's keepalive_time). 0 is no limit.
+	MaxConnectionAge Duration `env:"MTLS_MAX_CONNECTION_AGE" envDefault:"1h"`
 
 	// HandshakeTimeout bounds the TLS handshake, from accept to its end.
 	HandshakeTimeout Duration `env:"MTLS_HANDSHAKE_TIMEOUT" envDefault:"10s"`
