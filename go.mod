@@ -10,4 +10,9 @@ require (
 	golang.org/x/crypto v0.58.0
 )
 
-require go.uber.org/multierr v1.11.0 // indirect
+require (
+	github.com/pires/go-proxyproto v0.15.0 // indirect
+	go.uber.org/multierr v1.11.0 // indirect
+	golang.org/x/net v0.62.0 // indirect
+	golang.org/x/text v0.43.0 // indirect
+)

@@ -7,7 +7,6 @@ import (
 	"go.uber.org/zap"
 
 	"mtls-sidecar/proxy/http1"
-	"mtls-sidecar/proxy/upstream"
 )
 
 // answerFraming is how the client is told where the answer ends.
@@ -20,18 +19,18 @@ type answerFraming struct {
 
 // relayAnswer passes a final answer on, its body as it comes. With an error,
 // which is a *clientError or the application's, the answer is not whole.
-func (c *conn) relayAnswer(up *upstream.Conn, r *http1.Response) (ending, error) {
-	w := c.work
-	framing := c.frame(r)
-	c.begun = false
-	w.out = c.appendAnswerHead(w.out[:0], r, framing)
-	w.downBody.Reset(&up.Reader, r.Framing, r.Length)
+func (x *exchange) relayAnswer(source *http1.Reader, r *http1.Response) (ending, error) {
+	w := x.work
+	framing := x.frame(r)
+	x.begun = false
+	w.out = x.appendAnswerHead(w.out[:0], r, framing)
+	w.downBody.Reset(source, r.Framing, r.Length)
 	if r.Length >= largeAnswer {
-		w.enlarge(&up.Reader)
+		w.enlarge(source)
 	}
-	err := c.relayBody(up, framing)
+	err := x.relayBody(source, framing)
 	if err == nil {
-		err = c.flush()
+		err = x.flush()
 	}
 	switch {
 	case err != nil:
@@ -45,9 +44,12 @@ func (c *conn) relayAnswer(up *upstream.Conn, r *http1.Response) (ending, error)
 
 // frame decides the framing of the answer. Close-delimited answers are chunked
 // for clients that understand it, which then can tell a whole one from a part.
-func (c *conn) frame(r *http1.Response) answerFraming {
-	w := c.work
-	f := answerFraming{close: !w.request.KeepAlive || c.leaving()}
+func (x *exchange) frame(r *http1.Response) answerFraming {
+	w := x.work
+	if x.stream != nil {
+		return answerFraming{close: x.leaving()} // the rest is in the frames
+	}
+	f := answerFraming{close: !w.request.KeepAlive || x.leaving()}
 	if u := w.answer.upload; u != nil && !u.read.Load() {
 		f.close = true // the client is still sending what nobody may read
 	}
@@ -60,28 +62,20 @@ func (c *conn) frame(r *http1.Response) answerFraming {
 
 // appendAnswerHead builds the head that the client gets: the application's
 // fields in their order and case, without hop-by-hop ones.
-func (c *conn) appendAnswerHead(dst []byte, r *http1.Response, f answerFraming) []byte {
+func (x *exchange) appendAnswerHead(dst []byte, r *http1.Response, f answerFraming) []byte {
+	if x.stream != nil {
+		x.stream.setHead(r, f)
+		return dst
+	}
 	dst = append(dst, "HTTP/1.1 "...)
 	dst = append(dst, byte('0'+r.Status/100), byte('0'+r.Status/10%10), byte('0'+r.Status%10), ' ')
 	dst = append(dst, r.Reason...)
 	dst = append(dst, "\r\n"...)
 	for i := range r.Fields {
 		field := &r.Fields[i]
-		value := field.Value
-		switch field.Kind {
-		case http1.Connection, http1.KeepAlive, http1.ProxyConnection, http1.TransferEncoding, http1.Upgrade:
+		value, passes := x.answerField(r, field)
+		if !passes {
 			continue
-		case http1.ContentLength:
-			if r.Status < 200 || r.Status == 204 {
-				continue // RFC 9110 §8.6
-			}
-		default:
-			if r.Nominated(field.Name) {
-				continue
-			}
-			if field.Kind == http1.Vary {
-				value = c.server.variesFor(value)
-			}
 		}
 		dst = append(dst, field.Name...)
 		dst = append(dst, ": "...)
@@ -98,33 +92,55 @@ func (c *conn) appendAnswerHead(dst []byte, r *http1.Response, f answerFraming) 
 	case r.Status < 200:
 	case f.close:
 		dst = append(dst, "Connection: close\r\n"...)
-	case c.work.oldHTTP:
+	case x.work.oldHTTP:
 		dst = append(dst, "Connection: keep-alive\r\n"...)
 	}
 	return append(dst, "\r\n"...)
 }
 
+// answerField is the value of an answer's field for the client, if it is meant
+// for more than this hop.
+func (x *exchange) answerField(r *http1.Response, field *http1.Field) (value []byte, passes bool) {
+	switch field.Kind {
+	case http1.Connection, http1.KeepAlive, http1.ProxyConnection, http1.TransferEncoding, http1.Upgrade:
+		return nil, false
+	case http1.ContentLength:
+		return field.Value, r.Status >= 200 && r.Status != 204 // RFC 9110 §8.6
+	case http1.Vary:
+		return x.server.variesFor(field.Value), !r.Nominated(field.Name)
+	default:
+		return field.Value, !r.Nominated(field.Name)
+	}
+}
+
 // relayBody gathers what is there and writes before it waits.
-func (c *conn) relayBody(up *upstream.Conn, f answerFraming) error {
-	w := c.work
+func (x *exchange) relayBody(source *http1.Reader, f answerFraming) error {
+	w := x.work
 	for relayed := 0; ; {
 		if !w.downBody.Ready() {
-			if err := c.flush(); err != nil {
+			if err := x.push(); err != nil {
 				return err
 			}
 		}
 		if relayed >= largeAnswer {
-			w.enlarge(&up.Reader)
+			w.enlarge(source)
 		}
 		piece, err := w.downBody.Next()
 		if err == io.EOF {
-			if f.chunked {
-				w.out = c.appendTrailers(w.out, w.downBody.Trailer(), w.response.Nominated)
+			trailers := x.trailersFor(w.downBody.Trailer(), w.response.Nominated)
+			switch {
+			case f.chunked:
+				w.out = appendTrailers(w.out, trailers)
+			case x.stream != nil && len(trailers) > 0:
+				if err := x.flush(); err != nil {
+					return err
+				}
+				x.stream.setTrailers(trailers)
 			}
 			return nil
 		}
 		if err == nil {
-			err = c.sendPiece(piece, f.chunked)
+			err = x.sendPiece(piece, f.chunked)
 		}
 		if err != nil {
 			return err
@@ -135,33 +151,33 @@ func (c *conn) relayBody(up *upstream.Conn, f answerFraming) error {
 
 // answerCut tells of an answer whose beginning the client has got already: all
 // that is left is to let it notice.
-func (c *conn) answerCut(err error) {
+func (x *exchange) answerCut(err error) {
 	var gone *clientError
-	if errors.As(err, &gone) || c.severed() {
-		c.server.log.Debug("answer not taken", zap.String("remote", c.remote), zap.Error(err))
+	if errors.As(err, &gone) || x.severed() {
+		x.server.log.Debug("answer not taken", zap.String("remote", x.conn.remote), zap.Error(err))
 		return
 	}
-	c.server.log.Warn("the application's answer was cut short",
-		zap.String("remote", c.remote), zap.String("reason", "answer_truncated"), zap.Error(err))
+	x.server.log.Warn("the application's answer was cut short",
+		zap.String("remote", x.conn.remote), zap.String("reason", "answer_truncated"), zap.Error(err))
 }
 
 // chunkRoom is what a chunk takes beyond its data, at most.
 const chunkRoom = len("4000\r\n") + len("\r\n")
 
 // sendPiece adds a piece of body to out, writing full records as they come.
-func (c *conn) sendPiece(piece []byte, chunked bool) error {
-	w := c.work
+func (x *exchange) sendPiece(piece []byte, chunked bool) error {
+	w := x.work
 	room := 0
 	if chunked {
 		room = chunkRoom
 	}
 	if !chunked && len(w.out) == 0 && len(piece) >= bufferSize/4 {
-		return c.send(piece) // not worth gathering
+		return x.send(piece) // not worth gathering
 	}
 	for len(piece) > 0 {
 		n := min(len(piece), bufferSize-len(w.out)-room)
 		if n <= 0 {
-			if err := c.flush(); err != nil {
+			if err := x.flush(); err != nil {
 				return err
 			}
 			continue
@@ -182,15 +198,23 @@ func appendPiece(dst, piece []byte, chunked bool) []byte {
 	return append(dst, "\r\n"...)
 }
 
-// appendTrailers ends a chunked body, passing trailers on but those that must
-// not come so late (RFC 9110 §6.5.1) or from a client.
-func (c *conn) appendTrailers(dst []byte, trailers []http1.Field, nominated func([]byte) bool) []byte {
+// trailersFor is a trailer section without the fields that must not come so late
+// (RFC 9110 §6.5.1) or from a client. It is made in place.
+func (x *exchange) trailersFor(fields []http1.Field, nominated func([]byte) bool) []http1.Field {
+	passing := fields[:0]
+	for i := range fields {
+		if !x.server.stripper.DropTrailer(fields[i].Name) && !nominated(fields[i].Name) {
+			passing = append(passing, fields[i])
+		}
+	}
+	return passing
+}
+
+// appendTrailers ends a chunked body.
+func appendTrailers(dst []byte, trailers []http1.Field) []byte {
 	dst = append(dst, "0\r\n"...)
 	for i := range trailers {
 		field := &trailers[i]
-		if c.server.stripper.DropTrailer(field.Name) || (nominated != nil && nominated(field.Name)) {
-			continue
-		}
 		dst = append(dst, field.Name...)
 		dst = append(dst, ": "...)
 		dst = append(dst, field.Value...)

@@ -12,18 +12,18 @@ import (
 // exchange while it waits: a body that is still being sent, a client that may
 // have gone.
 type answerSource struct {
-	conn    *conn
-	up      *upstream.Conn
-	timeout time.Duration // MTLS_UPSTREAM_TIMEOUT
-	upload  *upload       // of the request's body; nil: it was sent with the head
-	watch   *watch        // nil until an answer takes long
+	exchange *exchange
+	up       *upstream.Conn
+	timeout  time.Duration // MTLS_UPSTREAM_TIMEOUT
+	upload   *upload       // of the request's body; nil: it was sent with the head
+	watch    *watch        // nil until an answer takes long
 }
 
 // Read waits for the next bytes. MTLS_UPSTREAM_TIMEOUT runs from the last sign
 // of life on either side: while the request is still being sent, no answer is
 // due. The error is a *clientError, or the upload's, where the client is at fault.
 func (s *answerSource) Read(p []byte) (int, error) {
-	start := s.conn.now
+	start := s.exchange.now
 	wait := s.timeout
 	if s.watch == nil {
 		wait = min(wait, patience)
@@ -32,7 +32,7 @@ func (s *answerSource) Read(p []byte) (int, error) {
 		_ = s.up.SetReadDeadline(deadline)
 	}
 	if s.watch != nil || s.upload != nil {
-		s.conn.coverWrites(s.up.ReadAlarm.At()) // somebody reads from the client meanwhile
+		s.exchange.coverWrites(s.up.ReadAlarm.At()) // somebody reads from the client meanwhile
 	}
 	for {
 		if s.upload != nil && s.upload.failed.Load() {
@@ -40,7 +40,7 @@ func (s *answerSource) Read(p []byte) (int, error) {
 			return 0, s.upload.fault
 		}
 		n, err := s.up.Conn.Read(p)
-		s.conn.now = time.Now()
+		s.exchange.now = time.Now()
 		switch {
 		case n > 0:
 			return n, err
@@ -63,19 +63,19 @@ func (s *answerSource) waitOn(start time.Time) bool {
 			due = last
 		}
 	}
-	now := s.conn.now
+	now := s.exchange.now
 	if !now.Before(due) {
 		return false
 	}
 	if s.watch == nil && s.bodySent() {
-		s.watch = s.conn.startWatch(s.up)
+		s.watch = s.exchange.startWatch(s.up)
 	}
 	if soon := now.Add(patience); s.watch == nil && soon.Before(due) {
 		due = soon
 	}
 	s.up.ReadAlarm.Forget()
 	_ = s.up.SetReadDeadline(due)
-	s.conn.coverWrites(due)
+	s.exchange.coverWrites(due)
 	if s.upload != nil && s.upload.failed.Load() {
 		// Looked at after the deadline is set: the upload sets its own after this.
 		_ = s.up.SetReadDeadline(past)

@@ -83,7 +83,8 @@ func headConn(t testing.TB, s *Server) *conn {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &conn{server: s, remote: "192.0.2.1", work: newWork()}
+	c := newConn(s, nil, "192.0.2.1")
+	c.work = newWork()
 	c.memo.answer.lines = append(lines, "X-Real-IP: 192.0.2.1\r\nX-Forwarded-Proto: https\r\n"...)
 	c.work.request.Fields = make([]http1.Field, 0, 32)
 	return c

@@ -28,10 +28,6 @@ func (c *Config) validate() []Fault {
 		add("MTLS_KEY_FILE", strings.Join(c.KeyFile, ","), fmt.Sprintf(
 			"lists %d files where MTLS_CERT_FILE lists %d: give one key for each certificate, in the same order (a file that holds both is named in both)", len(c.KeyFile), len(c.CertFile)))
 	}
-	if c.UpstreamURL.remote() && !bool(c.UpstreamAllowRemote) {
-		add("MTLS_UPSTREAM_URL", c.UpstreamURL.String(),
-			"is not a loopback address: what is sent there may cross the network in plain text; use 127.0.0.1, [::1], localhost or unix:///path, or set MTLS_UPSTREAM_ALLOW_REMOTE=true if that is meant")
-	}
 	for _, t := range c.timeouts() {
 		if t.value <= 0 {
 			add(t.variable, t.value.String(), "must be longer than 0, such as 10s")
@@ -46,6 +42,9 @@ func (c *Config) validate() []Fault {
 	if c.MaxIdentityBytes < 256 || c.MaxIdentityBytes > 1<<20 {
 		add("MTLS_MAX_IDENTITY_BYTES", c.MaxIdentityBytes.String(), "must be from 256 bytes to 1MiB")
 	}
+	if c.HTTP2MaxStreams < 1 || c.HTTP2MaxStreams > 10000 {
+		add("MTLS_HTTP2_MAX_STREAMS", fmt.Sprint(int(c.HTTP2MaxStreams)), "must be from 1 to 10000 requests; MTLS_HTTP2=false offers no HTTP/2")
+	}
 	if c.MinRSABits < 1024 || c.MinRSABits > 8192 {
 		add("MTLS_MIN_RSA_BITS", fmt.Sprint(int(c.MinRSABits)), "must be from 1024 to 8192 bits")
 	}
@@ -53,14 +52,12 @@ func (c *Config) validate() []Fault {
 		add("MTLS_REJECT_WITH", string(c.RejectWith),
 			"has no meaning with MTLS_VERIFY_CLIENT=off, which asks for no certificate; remove one of the two")
 	}
-	if c.UpstreamURL.Network == "tcp" && c.UpstreamURL.Address == string(c.ListenAddr) {
-		add("MTLS_UPSTREAM_URL", c.UpstreamURL.String(), "is MTLS_LISTEN_ADDR, the sidecar itself; name the application's port")
-	}
 	for _, protocol := range c.Upgrade {
 		if problem := upgradeProblem(protocol, len(c.Upgrade)); problem != "" {
 			add("MTLS_UPGRADE", protocol, problem)
 		}
 	}
+	faults = append(faults, c.addressFaults()...)
 	faults = append(faults, c.revocationFaults()...)
 	faults = append(faults, c.routeFaults()...)
 	return append(faults, c.headerFaults()...)
@@ -108,6 +105,7 @@ func (c *Config) warnings() []string {
 			}
 		}
 	}
+	warnings = append(warnings, c.addressWarnings()...)
 	names := c.Headers.UnvouchedNames()
 	if len(names) == 0 || c.InvalidCert != InvalidFailed && c.VerifyClient != VerifyOptionalNoCA {
 		return warnings

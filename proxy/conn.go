@@ -6,39 +6,39 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"mtls-sidecar/proxy/upstream"
 )
 
 // conn is one client's connection after its handshake. While it waits for a
 // request it holds neither buffer nor parser state: those are in a work, taken
 // from a pool with the request's first byte.
 type conn struct {
+	exchange // over HTTP/1.1, the one in flight
+
 	server  *Server
 	socket  net.Conn
+	wire    wire // the socket, as TLS sees it
 	tls     *tls.Conn
 	remote  string // address without port
 	session session
+	since   time.Time            // when it was accepted
 	peer    atomic.Pointer[peer] // nil: it presented no certificate
+	judging sync.Mutex           // of memo and nobody
 	memo    memo
 	nobody  []byte       // what is told on a path where MTLS_ROUTES says off; made when it is needed
 	until   atomic.Int64 // of the verdict, for the sweeper
-	told    atomic.Bool  // the application is being told of a client's certificate: a request is in flight
-	vouched atomic.Bool  // what it is told is SUCCESS
-	tunnels atomic.Bool  // that request has become a tunnel
-	ids     requestIDs
 	state   atomic.Int32
-	up      atomic.Pointer[upstream.Conn] // in use for the request in flight
-	first   [1]byte                       // of the next request, read while no buffer is held
-	work    *work
-	hint    uint32    // where in the upstream pool to look first
-	now     time.Time // of the last byte that came from either side: what deadlines are reckoned from
+	first   [1]byte                 // of the next request, read while no buffer is held
+	waking  sync.Mutex              // held by drain while it wakes an idle connection
+	streams atomic.Pointer[streams] // the exchanges over HTTP/2; nil: it speaks HTTP/1.1
+}
 
-	begun      bool // something of the answer has been written
-	readAlarm  upstream.Alarm
-	writing    sync.Mutex // of writeAlarm: whoever reads may have to write, see coverWrites
-	writeAlarm upstream.Alarm
-	waking     sync.Mutex // held by drain while it wakes an idle connection
+// newConn is a client's connection before its handshake.
+func newConn(s *Server, socket net.Conn, remote string) *conn {
+	c := &conn{server: s, socket: socket, remote: remote, since: time.Now()}
+	c.wire = wire{Conn: socket, owner: c}
+	c.session.server = s
+	c.exchange.server, c.exchange.conn = s, c
+	return c
 }
 
 // States of a connection, so that a shutdown ends an idle one at once and a
@@ -81,40 +81,36 @@ func (c *conn) drain() {
 	}
 }
 
-// sever ends the connection whatever it is doing, and reports whether that cut
-// anything but the wait after a last answer. It is called by the registry, from another goroutine.
-func (c *conn) sever() bool {
+// sever ends the connection whatever it is doing, and returns how many requests
+// that cut. It is called by the registry, from another goroutine.
+func (c *conn) sever() int {
 	state := c.state.Swap(severed)
 	c.socket.Close()
-	if up := c.up.Load(); up != nil {
-		up.Close()
+	if streams := c.streams.Load(); streams != nil {
+		return streams.sever()
 	}
-	return state != lingering
-}
-
-// severBusy severs a connection with a request in flight, and reports whether
-// it had one.
-func (c *conn) severBusy() bool {
-	if !c.told.Load() || !c.state.CompareAndSwap(busy, severed) && !c.state.CompareAndSwap(draining, severed) {
-		return false
+	c.closeApplication()
+	if state == lingering {
+		return 0 // but the wait after a last answer
 	}
-	c.sever()
-	return true
+	return 1
 }
-
-// severed reports whether the connection was cut from our side.
-func (c *conn) severed() bool { return c.state.Load() == severed }
 
 // serve relays requests until one side has had enough.
 func (c *conn) serve() {
-	defer c.server.conns.remove(c)
-	defer c.dropWork()
 	if !c.state.CompareAndSwap(handshaking, busy) {
 		c.tls.Close() // a shutdown came before the first request
+		c.server.conns.remove(c)
 		return
 	}
 	c.identify()
 	c.now = time.Now()
+	if c.tls.ConnectionState().NegotiatedProtocol == "h2" {
+		c.server.serveStreams(c)
+		return
+	}
+	defer c.server.conns.remove(c)
+	defer c.dropWork()
 	for c.await() {
 		switch c.relay() {
 		case keep:
@@ -138,64 +134,8 @@ const (
 	cut               // the answer is not whole: no close_notify, so that the client can tell
 )
 
-// waitRead sets the deadline for reading from the client.
-func (c *conn) waitRead(now time.Time, timeout time.Duration) {
-	if deadline, move := c.readAlarm.Due(now, timeout); move {
-		_ = c.socket.SetReadDeadline(deadline)
-	}
-	c.coverWrites(c.readAlarm.At())
-}
-
-// coverWrites makes sure that a write until then may still be made, and that
-// none lasts for ever. A TLS 1.3 client may ask for a KeyUpdate at any time,
-// which crypto/tls answers from within a read (RFC 8446 §4.6.3): with a deadline
-// in the past the answer would fail and break the connection, without one a
-// client that does not read would hold the read for ever.
-func (c *conn) coverWrites(until time.Time) {
-	c.writing.Lock()
-	defer c.writing.Unlock()
-	if deadline, move := c.writeAlarm.Reach(until, c.server.config.SendTimeout.Duration); move {
-		_ = c.socket.SetWriteDeadline(deadline)
-	}
-}
-
-// waitWrite sets the deadline for writing to the client.
-func (c *conn) waitWrite() {
-	c.writing.Lock()
-	defer c.writing.Unlock()
-	if deadline, move := c.writeAlarm.Due(c.now, c.server.config.SendTimeout.Duration); move {
-		_ = c.socket.SetWriteDeadline(deadline)
-	}
-}
-
-// interrupt ends a read that another goroutine is in, and waits until it has
-// ended. A write that the read has led to gets a moment, too.
-func (c *conn) interrupt(done <-chan struct{}) {
-	_ = c.socket.SetReadDeadline(past)
-	timer := time.NewTimer(lastWrite)
-	defer timer.Stop()
-	select {
-	case <-done:
-	case <-timer.C:
-		_ = c.socket.SetWriteDeadline(past)
-		<-done
-	}
-	c.readAlarm.Forget()
-	c.writing.Lock()
-	defer c.writing.Unlock()
-	c.writeAlarm.Forget()
-}
-
-func (c *conn) dropWork() {
-	if c.work != nil {
-		c.work.reclaim()
-		c.server.works.Put(c.work)
-		c.work = nil
-	}
-}
-
-// leaving reports whether the answer must tell the client to close.
-func (c *conn) leaving() bool { return c.state.Load() >= draining }
+// shuttingDown reports whether the connection has been told to end.
+func (c *conn) shuttingDown() bool { return c.state.Load() >= draining }
 
 // lingerTime and lingerBytes bound the wait for a client that is still sending
 // after its answer.

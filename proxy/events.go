@@ -10,6 +10,9 @@ type Event uint8
 // The events, in the order of a connection's life.
 const (
 	ConnectionLimit           Event = iota // MTLS_MAX_CONNECTIONS: a connection was turned away
+	ProxyHeaderMissing                     // MTLS_PROXY_PROTOCOL_FROM: a peer that must send a PROXY header sent something else
+	ProxyHeaderBad                         // it sent one that cannot be believed
+	ProxyHeaderUnexpected                  // a peer that is not among them sent one
 	HandshakeTimeout                       // MTLS_HANDSHAKE_TIMEOUT
 	CertificateTooLarge                    // more than 256 KiB of client certificates: crypto/tls ends the handshake
 	CertificateUnparsable                  // a client certificate that crypto/x509 does not read: likewise
@@ -29,6 +32,10 @@ const (
 	ClientGone                             // the client went away while the application thought
 	TunnelOpened                           // MTLS_UPGRADE: a 101 was passed on
 	TunnelIdle                             // MTLS_TUNNEL_IDLE_TIMEOUT
+	H2ProtocolError                        // an HTTP/2 client broke a rule of its frames: a stream or the connection ended
+	H2StreamLimit                          // MTLS_HTTP2_MAX_STREAMS: a stream was refused
+	H2Resets                               // an HTTP/2 client cancelled most of its requests: its connection was closed
+	H2Flood                                // an HTTP/2 client sent frames that carry nothing: its connection was closed
 	BeliefLost                             // an exchange was cut: its client was no longer believed
 	Reloaded                               // MTLS_RELOAD_INTERVAL: changed files came into force
 	ReloadFailed                           // they could not

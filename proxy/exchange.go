@@ -13,30 +13,30 @@ import (
 	"mtls-sidecar/proxy/upstream"
 )
 
-// exchange sends the request whose head is in out, and relays the answer.
-func (c *conn) exchange() ending {
-	whole, err := c.gather()
+// forward sends the request whose head is in out, and relays the answer.
+func (x *exchange) forward() ending {
+	whole, err := x.gather()
 	if err != nil {
-		return c.refuseBody(err)
+		return x.refuseBody(err)
 	}
-	up := c.server.pool.Get(c.hint, c.now)
+	up := x.server.pool.Get(x.hint, x.now)
 	for {
 		if up == nil {
-			up, err = c.server.dial()
-			c.now = time.Now()
+			up, err = x.server.dial()
+			x.now = time.Now()
 			if err != nil {
-				return c.upstreamFailed("connecting to the application", err, upstreamDown)
+				return x.upstreamFailed("connecting to the application", err, upstreamDown)
 			}
 		}
-		end, again := c.attempt(up, whole)
-		c.up.Store(nil)
-		if c.work != nil { // a tunnel has given it back
-			c.work.shrink()
+		end, again := x.attempt(up, whole)
+		x.up.Store(nil)
+		if x.work != nil { // a tunnel has given it back
+			x.work.shrink()
 		}
 		if !again {
 			return end
 		}
-		if c.severed() {
+		if x.severed() {
 			return cut // the end that looked like the application's was the shutdown's
 		}
 		up = nil // a fresh one: others in the pool may be as stale
@@ -45,21 +45,21 @@ func (c *conn) exchange() ending {
 
 // gather adds to out as much of the body as has already arrived, so that a
 // small request is one write. It reports whether that was all of it.
-func (c *conn) gather() (whole bool, err error) {
-	w := c.work
+func (x *exchange) gather() (whole bool, err error) {
+	w := x.work
 	chunked := w.request.Framing == http1.Chunked
 	for w.upBody.Ready() && (len(w.out) < bufferSize/2 || w.upBody.Done()) {
 		piece, err := w.upBody.Next()
 		if err == io.EOF {
 			if chunked {
-				w.out = c.appendTrailers(w.out, w.upBody.Trailer(), w.request.Nominated)
+				w.out = appendTrailers(w.out, x.requestTrailers())
 			}
 			return true, nil
 		}
 		if err != nil {
 			return false, err
 		}
-		if w.sent += int64(len(piece)); c.tooLarge(w.sent) {
+		if w.sent += int64(len(piece)); x.tooLarge(w.sent) {
 			return false, errBodyTooLarge
 		}
 		w.out = appendPiece(w.out, piece, chunked)
@@ -71,52 +71,52 @@ func (c *conn) gather() (whole bool, err error) {
 // an answer was seen and the request may be sent once more: on a kept
 // connection that the application was closing (RFC 9112 §9.3.1), with no byte
 // written or a request that may be repeated.
-func (c *conn) attempt(up *upstream.Conn, whole bool) (end ending, again bool) {
-	w := c.work
-	timeout := c.server.config.UpstreamTimeout.Duration
-	c.up.Store(up)
-	if c.severed() {
+func (x *exchange) attempt(up *upstream.Conn, whole bool) (end ending, again bool) {
+	w := x.work
+	timeout := x.server.config.UpstreamTimeout.Duration
+	x.up.Store(up)
+	if x.severed() {
 		up.Close() // sever looked for it before it was there
 	}
-	x := &w.answer
-	*x = answerSource{conn: c, up: up, timeout: timeout}
-	up.Reader.Reset(x, w.answerIn[:])
-	x.waitWrite(c.now)
+	source := &w.answer
+	*source = answerSource{exchange: x, up: up, timeout: timeout}
+	up.Reader.Reset(source, w.answerIn[:])
+	source.waitWrite(x.now)
 	written, err := up.Write(w.out)
 	if err != nil {
 		up.Close()
 		if up.Reused() && (written == 0 || w.safe) {
 			return keep, true
 		}
-		return c.upstreamFailed("sending the request to the application", err, upstreamBroken), false
+		return x.upstreamFailed("sending the request to the application", err, upstreamBroken), false
 	}
 	if !whole {
-		x.upload = c.startUpload(up)
+		source.upload = x.startUpload(up)
 	}
-	answer, err := c.readAnswerHead(up)
+	answer, err := x.readAnswerHead(&up.Reader)
 	if err != nil {
-		c.stopWatch()
+		x.stopWatch()
 		stale := len(up.Reader.Buffered()) == 0 && up.Reused() && w.safe && applicationClosed(err)
 		up.Close()
 		if stale {
 			return keep, true
 		}
-		return c.answerFailed(x.upload, err), false
+		return x.answerFailed(source.upload, err), false
 	}
 	if answer.Status == 101 {
-		c.stopWatch()
-		return c.runTunnel(up, answer), false
+		x.stopWatch()
+		return x.runTunnel(up, answer), false
 	}
-	end, err = c.relayAnswer(up, answer)
-	c.stopWatch()
+	end, err = x.relayAnswer(&up.Reader, answer)
+	x.stopWatch()
 	switch {
-	case err != nil && !c.begun:
+	case err != nil && !x.begun:
 		up.Close()
-		return c.answerFailed(x.upload, err), false
+		return x.answerFailed(source.upload, err), false
 	case err != nil:
-		c.answerCut(err)
+		x.answerCut(err)
 	}
-	return c.finish(up, end), false
+	return x.finish(up, end), false
 }
 
 // applicationClosed tells an end of the application's making from a timeout and
@@ -128,50 +128,54 @@ func applicationClosed(err error) bool {
 
 // readAnswerHead reads and parses heads until a final one, passing interim
 // answers on.
-func (c *conn) readAnswerHead(up *upstream.Conn) (*http1.Response, error) {
-	w := c.work
+func (x *exchange) readAnswerHead(source *http1.Reader) (*http1.Response, error) {
+	w := x.work
 	for {
-		head, err := c.fillAnswerHead(&up.Reader)
+		head, err := x.fillAnswerHead(source)
 		if err != nil {
 			return nil, err
 		}
 		r := &w.response
-		if err := r.Parse(head, requestMethod(w.isHead), c.server.limits()); err != nil {
+		if err := r.Parse(head, requestMethod(w.isHead), x.server.limits()); err != nil {
 			return nil, err
 		}
 		if r.Status >= 200 {
-			up.Reader.Advance(len(head))
+			source.Advance(len(head))
 			return r, nil
 		}
 		if r.Status == 101 {
 			if switchesTo(r, w.upgrade) == "" {
 				return nil, errUnaskedUpgrade
 			}
-			up.Reader.Advance(len(head))
+			source.Advance(len(head))
 			return r, nil
 		}
 		if !w.oldHTTP && (r.Status != 100 || w.asked) {
 			// Interim answers are for HTTP/1.1 clients, and 100 for those that
 			// asked (RFC 9110 §15.2).
-			if err := c.sendInterim(r); err != nil {
+			if err := x.sendInterim(r); err != nil {
 				return nil, err
 			}
 		}
 		w.safe = false // the application has begun to answer
-		up.Reader.Advance(len(head))
+		source.Advance(len(head))
 	}
 }
 
 var errUnaskedUpgrade = errors.New("the application switched to a protocol that was not asked for")
 
-func (c *conn) sendInterim(r *http1.Response) error {
-	w := c.work
-	w.out = c.appendAnswerHead(w.out[:0], r, answerFraming{})
-	return c.flush()
+func (x *exchange) sendInterim(r *http1.Response) error {
+	w := x.work
+	if x.stream != nil {
+		x.stream.interim(r)
+		return nil
+	}
+	w.out = x.appendAnswerHead(w.out[:0], r, answerFraming{})
+	return x.flush()
 }
 
-func (c *conn) fillAnswerHead(reader *http1.Reader) ([]byte, error) {
-	limit := int(c.server.config.MaxHeaderBytes)
+func (x *exchange) fillAnswerHead(reader *http1.Reader) ([]byte, error) {
+	limit := int(x.server.config.MaxHeaderBytes)
 	scanned := 0
 	for {
 		buffered := reader.Buffered()
@@ -204,8 +208,8 @@ var methodHEAD, methodGET = []byte("HEAD"), []byte("GET")
 
 // finish settles both connections after an answer: the application's is kept
 // only when nothing can follow on it, the client's when the answer was whole.
-func (c *conn) finish(up *upstream.Conn, end ending) ending {
-	w := c.work
+func (x *exchange) finish(up *upstream.Conn, end ending) ending {
+	w := x.work
 	complete := true
 	if u := w.answer.upload; u != nil {
 		complete = u.settle(end)
@@ -215,8 +219,8 @@ func (c *conn) finish(up *upstream.Conn, end ending) ending {
 	}
 	if end != cut && complete && w.response.KeepAlive && len(up.Reader.Buffered()) == 0 {
 		up.Reader.Reset(nil, nil)
-		c.up.Store(nil) // before somebody else has it
-		c.server.pool.Put(up, c.hint, c.now, w.response.KeepAliveTimeout)
+		x.up.Store(nil) // before somebody else has it
+		x.server.pool.Put(up, x.hint, x.now, w.response.KeepAliveTimeout)
 	} else {
 		up.Close()
 	}
@@ -225,54 +229,54 @@ func (c *conn) finish(up *upstream.Conn, end ending) ending {
 }
 
 // answerFailed tells the client why there is no answer.
-func (c *conn) answerFailed(u *upload, err error) ending {
+func (x *exchange) answerFailed(u *upload, err error) ending {
 	var gone *clientError
 	if u != nil {
 		clients := u.failed.Load() // before settle makes it fail
 		u.settle(cut)
 		if clients {
-			return c.refuseBody(u.fault)
+			return x.refuseBody(u.fault)
 		}
 	}
 	switch {
 	case errors.As(err, &gone):
-		c.server.log.Debug("no answer given", zap.String("remote", c.remote), zap.Error(err))
+		x.server.log.Debug("no answer given", zap.String("remote", x.conn.remote), zap.Error(err))
 		return cut
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		return c.upstreamFailed("waiting for the application's answer", err, upstreamSlow)
+		return x.upstreamFailed("waiting for the application's answer", err, upstreamSlow)
 	default:
-		return c.upstreamFailed("reading the application's answer", err, upstreamBroken)
+		return x.upstreamFailed("reading the application's answer", err, upstreamBroken)
 	}
 }
 
-func (c *conn) upstreamFailed(doing string, err error, page *refusal) ending {
-	if c.severed() {
+func (x *exchange) upstreamFailed(doing string, err error, page *refusal) ending {
+	if x.severed() {
 		return cut // we have closed the application's connection ourselves
 	}
 	var timeout net.Error
 	if errors.As(err, &timeout) && timeout.Timeout() {
 		page = upstreamSlow
 	}
-	c.server.log.Warn(doing+" failed", zap.String("remote", c.remote),
+	x.server.log.Warn(doing+" failed", zap.String("remote", x.conn.remote),
 		zap.Int("status", page.status), zap.String("reason", page.reason), zap.Error(err))
-	return c.refuse(page)
+	return x.refuse(page)
 }
 
 // refuseBody answers a body that could not be read or is too large.
-func (c *conn) refuseBody(err error) ending {
+func (x *exchange) refuseBody(err error) ending {
 	var broken *http1.Error
 	switch {
 	case errors.Is(err, errBodyTooLarge):
-		return c.refuseTooLarge()
+		return x.refuseTooLarge()
 	case errors.As(err, &broken):
-		c.server.log.Info("request refused", zap.String("remote", c.remote),
+		x.server.log.Info("request refused", zap.String("remote", x.conn.remote),
 			zap.Int("status", broken.Status), zap.String("reason", "bad_request"), zap.String("detail", broken.Text))
-		return c.refuse(badRequest(broken))
+		return x.refuse(badRequest(broken))
 	default:
 		if errors.Is(err, os.ErrDeadlineExceeded) {
-			c.server.events.count(BodyTimeout)
+			x.server.events.count(BodyTimeout)
 		}
-		c.server.log.Debug("request body not read", zap.String("remote", c.remote), zap.Error(err))
+		x.server.log.Debug("request body not read", zap.String("remote", x.conn.remote), zap.Error(err))
 		return cut
 	}
 }

@@ -58,8 +58,8 @@ func relayed(c *conn, raw []byte) []byte {
 	sink.written.Write(w.out)
 	if !whole {
 		up := &upstream.Conn{Conn: sink}
-		w.answer = answerSource{conn: c, up: up, timeout: time.Minute}
-		u := &upload{conn: c, up: up}
+		w.answer = answerSource{exchange: &c.exchange, up: up, timeout: time.Minute}
+		u := &upload{exchange: &c.exchange, up: up}
 		if u.copy(nil) != nil {
 			return nil
 		}

@@ -18,7 +18,7 @@ func newTLSConfig(config *Config, material *Material) *tls.Config {
 	c := &tls.Config{
 		Certificates: material.Certificates,
 		MinVersion:   uint16(config.MinTLS),
-		NextProtos:   []string{"http/1.1", "http/1.0"}, // as nginx; curl -0 offers the latter alone
+		NextProtos:   protocols(config),
 		ClientAuth:   clientAuth(config),
 		// Records of one size: the answers are written in records already, and
 		// the sidecar sits next to its clients' last hop.
@@ -33,6 +33,14 @@ func newTLSConfig(config *Config, material *Material) *tls.Config {
 		}
 	}
 	return c
+}
+
+// protocols are offered in nginx's order. curl -0 offers http/1.0 alone.
+func protocols(config *Config) []string {
+	if config.HTTP2 {
+		return []string{"h2", "http/1.1", "http/1.0"}
+	}
+	return []string{"http/1.1", "http/1.0"}
 }
 
 // clientAuth never lets crypto/tls judge a certificate: it only asks for one.
@@ -51,8 +59,7 @@ func clientAuth(config *Config) tls.ClientAuthType {
 // a fresh one: the deep stack of a handshake would otherwise be kept for as
 // long as the connection lives.
 func (s *Server) handshake(socket net.Conn) {
-	c := &conn{server: s, socket: socket, remote: remoteIP(socket)}
-	c.session.server = s
+	c := newConn(s, socket, remoteIP(socket))
 	_ = socket.SetDeadline(time.Now().Add(s.config.HandshakeTimeout.Duration))
 	if ok, news := s.conns.add(c); !ok {
 		if s.conns.limit > 0 {
@@ -66,8 +73,12 @@ func (s *Server) handshake(socket net.Conn) {
 		return
 	}
 	c.hint = s.accepted.Add(1)
-	c.tls = tls.Server(socket, c.session.config())
-	if err := c.tls.Handshake(); err != nil {
+	err := s.learnSource(c)
+	if err == nil {
+		c.tls = tls.Server(&c.wire, c.session.config())
+		err = c.tls.Handshake()
+	}
+	if err != nil {
 		s.handshakeFailed(c, err)
 		socket.Close()
 		s.conns.remove(c)
@@ -84,13 +95,18 @@ func (s *Server) handshakeFailed(c *conn, err error) {
 	var header tls.RecordHeaderError
 	var refused *refusedError
 	var alert *net.OpError
+	var proxied *headerError
 	remote := zap.String("remote", c.remote)
-	if errors.Is(err, os.ErrDeadlineExceeded) && !c.leaving() {
+	if errors.Is(err, os.ErrDeadlineExceeded) && !c.shuttingDown() {
 		s.events.count(HandshakeTimeout)
 	}
 	switch {
-	case c.leaving() && (errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, net.ErrClosed)):
+	case c.shuttingDown() && (errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, net.ErrClosed)):
 		s.log.Debug("handshake ended by the shutdown", remote)
+	case errors.As(err, &proxied):
+		s.headerFailed(c, proxied)
+	case errors.As(err, &header) && looksLikeProxyHeader(header.RecordHeader[:]):
+		s.strayHeader(c)
 	case errors.As(err, &header) && looksLikeHTTP(header.RecordHeader[:]):
 		s.log.Info("plain HTTP on the TLS port", remote)
 		c.answerPlainHTTP()
@@ -103,6 +119,8 @@ func (s *Server) handshakeFailed(c *conn, err error) {
 		s.log.Info("refused in the handshake", remote, zap.String("reason", noCertificate.reason))
 	case !c.session.hello && (gone(err) || errors.Is(err, os.ErrDeadlineExceeded) || errors.As(err, &header)):
 		s.log.Debug("closed before a TLS handshake began", remote, zap.Error(err))
+	case gone(err) && s.balancerItself(c):
+		s.log.Debug("a balancer's check ended within the TLS handshake", remote, zap.Error(err))
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		s.log.Info("handshake not finished within MTLS_HANDSHAKE_TIMEOUT", remote)
 	case errors.As(err, &alert) && alert.Op == "remote error":
@@ -119,12 +137,8 @@ func gone(err error) bool {
 		errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
 }
 
-// looksLikeHTTP tells a request line's method from other bytes that are not TLS,
-// of which the PROXY protocol's signature is the one that looks most like it.
+// looksLikeHTTP tells a request line's method from other bytes that are not TLS.
 func looksLikeHTTP(start []byte) bool {
-	if string(start) == "PROXY" {
-		return false
-	}
 	for _, b := range start {
 		switch {
 		case b >= 'A' && b <= 'Z', b >= 'a' && b <= 'z':
@@ -137,10 +151,15 @@ func looksLikeHTTP(start []byte) bool {
 	return true
 }
 
-// remoteIP is the peer's address without its port, as nginx's $remote_addr.
+// remoteIP is the peer's address without its port, as nginx's $remote_addr:
+// unix: is who connects over a unix socket.
 func remoteIP(socket net.Conn) string {
-	if tcp, ok := socket.RemoteAddr().(*net.TCPAddr); ok {
-		return tcp.AddrPort().Addr().Unmap().WithZone("").String()
+	switch addr := socket.RemoteAddr().(type) {
+	case *net.TCPAddr:
+		return addr.AddrPort().Addr().Unmap().WithZone("").String()
+	case *net.UnixAddr:
+		return "unix:"
+	default:
+		return addr.String()
 	}
-	return socket.RemoteAddr().String()
 }

@@ -246,9 +246,9 @@ func TestATLSVersionBelowTheLeastIsRefused(t *testing.T) {
 	}
 }
 
-func TestOnlyHTTP11IsNegotiated(t *testing.T) {
+func TestOnlyHTTP11IsNegotiatedWhereHTTP2IsOff(t *testing.T) {
 	app := startBackend(t, answering(okAnswer))
-	s := startSidecar(t, app.url)
+	s := startSidecar(t, app.url, "MTLS_HTTP2=false")
 	for _, test := range []struct {
 		offered []string
 		chosen  string

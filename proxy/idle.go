@@ -51,7 +51,7 @@ func (c *conn) readFirst() bool {
 			return false
 		}
 		c.waitRead(c.now, span)
-		if c.leaving() {
+		if c.shuttingDown() {
 			return false // looked at after the deadline is set: a shutdown sets its own after this
 		}
 		n, err := c.tls.Read(c.first[:])
@@ -80,7 +80,7 @@ func (c *conn) awaitReadable(timeout time.Duration) bool {
 		return false
 	}
 	c.waitRead(c.now, timeout)
-	if c.leaving() {
+	if c.shuttingDown() {
 		return false
 	}
 	err = raw.Read(func(fd uintptr) bool {
@@ -89,7 +89,7 @@ func (c *conn) awaitReadable(timeout time.Duration) bool {
 		return err != syscall.EAGAIN
 	})
 	c.now = time.Now()
-	if errors.Is(err, os.ErrDeadlineExceeded) && !c.leaving() {
+	if errors.Is(err, os.ErrDeadlineExceeded) && !c.shuttingDown() {
 		c.server.events.count(IdleTimeout)
 	}
 	return err == nil

@@ -19,6 +19,7 @@ import (
 type memo struct {
 	generation uint64
 	until      int64 // Unix nanoseconds: of the verdict, or of a value that is told
+	vouched    bool  // what is told is SUCCESS
 	answer     answer
 }
 
@@ -37,30 +38,36 @@ type refused struct {
 	detail  string
 }
 
-// judge makes the memo current. It looks at the clock's wall time, since that is
-// what certificates are dated in.
-func (c *conn) judge(now time.Time) {
-	if c.memo.generation == c.server.store.Generation() && now.UnixNano() < c.memo.until {
-		return
+// judge is what a verdict that holds now comes to: by wall time, since that is
+// what certificates are dated in. The requests of a
+// connection that come while it is judged afresh wait for the same verdict.
+func (x *exchange) judge(now time.Time) answer {
+	c := x.conn
+	c.judging.Lock()
+	defer c.judging.Unlock()
+	if c.memo.generation != x.server.store.Generation() || now.UnixNano() >= c.memo.until {
+		x.judgeAfresh(now)
 	}
-	c.judgeAfresh(now)
+	x.vouched.Store(c.memo.vouched)
+	return c.memo.answer
 }
 
 // judgeAfresh may wait for a CA's answer. What has changed meanwhile counts:
 // no request is admitted by a belief of before.
-func (c *conn) judgeAfresh(now time.Time) {
-	s := c.server
+func (x *exchange) judgeAfresh(now time.Time) {
+	s, c := x.server, x.conn
 	var verdict trust.Verdict
 	for range rejudge {
 		generation := s.store.Generation()
 		verdict = c.verdict(s.store.Current(), now)
 		until := untilNano(verdict)
-		c.memo = s.render(c, verdict, memo{generation, until, s.admit(verdict)})
-		c.vouched.Store(verdict.Status == trust.Success && c.memo.answer.page == nil)
+		c.memo = s.render(c, verdict, memo{generation: generation, until: until, answer: s.admit(verdict)}, now)
+		c.memo.vouched = verdict.Status == trust.Success && c.memo.answer.page == nil
+		x.vouched.Store(c.memo.vouched)
 		c.until.Store(until)
 		s.sweeper.until(until)
-		c.now = time.Now()
-		if now = s.wall(c.now); generation == s.store.Generation() && now.UnixNano() < c.memo.until {
+		x.now = time.Now()
+		if now = s.wall(x.now); generation == s.store.Generation() && now.UnixNano() < c.memo.until {
 			break
 		}
 	}
@@ -120,12 +127,12 @@ func (s *Server) admit(v trust.Verdict) answer {
 // render makes the lines that tell the application who asks. They are rendered
 // once for a connection and verdict, and copied into each request; the memo ends
 // where one of their values does.
-func (s *Server) render(c *conn, v trust.Verdict, m memo) memo {
+func (s *Server) render(c *conn, v trust.Verdict, m memo, now time.Time) memo {
 	if m.answer.page != nil {
 		return m
 	}
 	facts := factsOf(v, m.answer.tell, c.presented())
-	facts.TLS, facts.Now = c.toldOf(), s.wall(c.now)
+	facts.TLS, facts.Now = c.toldOf(), now
 	lines, until, err := s.identity(facts)
 	if err != nil {
 		m.answer.page = err.page
@@ -143,12 +150,14 @@ func (s *Server) render(c *conn, v trust.Verdict, m memo) memo {
 }
 
 // asNobody are the lines of a client that is not asked who it is.
-func (c *conn) asNobody() (lines []byte, page *refusal) {
+func (c *conn) asNobody(now time.Time) (lines []byte, page *refusal) {
+	c.judging.Lock()
+	defer c.judging.Unlock()
 	if c.nobody != nil {
 		return c.nobody, nil
 	}
 	facts := factsOf(trust.Verdict{}, trust.Verdict{}.Text(), nil)
-	facts.TLS, facts.Now = c.toldOf(), c.server.wall(c.now)
+	facts.TLS, facts.Now = c.toldOf(), c.server.wall(now)
 	lines, _, err := c.server.identity(facts)
 	if err != nil { // MTLS_HEADERS has been checked for this
 		c.server.log.Error("the application cannot be told of a client without a certificate", zap.Error(err))
@@ -222,35 +231,35 @@ func (c *conn) appendAddress(lines []byte) []byte {
 }
 
 // logRefusal writes the line that somebody looks for at three in the morning.
-func (c *conn) logRefusal(page *refusal) {
+func (x *exchange) logRefusal(page *refusal, r *refused) {
 	fields := []zap.Field{
-		zap.String("remote", c.remote),
+		zap.String("remote", x.conn.remote),
 		zap.String("reason", page.reason),
 		zap.Int("status", page.status),
-		zap.ByteString("path", c.path()),
+		zap.ByteString("path", x.path()),
 	}
-	if r := c.memo.answer.refused; r != nil {
+	if r != nil {
 		fields = append(fields, zap.String("detail", r.detail))
 		if r.verdict.Culprit != nil {
 			fields = append(fields, zap.Dict("culprit", certificateFields(r.verdict.Culprit)...))
 		}
 	}
-	if value, count := c.destination(); count > 0 && c.server.config.Routes.Set() {
+	if value, count := x.destination(); count > 0 && x.server.config.Routes.Set() {
 		fields = append(fields, zap.ByteString("destination", destinationPath(value)))
 	}
-	if who := c.peer.Load(); who != nil {
+	if who := x.conn.peer.Load(); who != nil {
 		fields = append(fields, certificateFields(who.chain[0])...)
 	}
-	fields = append(fields, zap.Bool("resumed", c.tls.ConnectionState().DidResume))
-	c.server.log.Info("client certificate refused", fields...)
+	fields = append(fields, zap.Bool("resumed", x.conn.tls.ConnectionState().DidResume))
+	x.server.log.Info("client certificate refused", fields...)
 }
 
 // maxLoggedPath is how much of a path the log shows, in bytes.
 const maxLoggedPath = 256
 
 // path is what was asked for, for the log: queries may hold secrets.
-func (c *conn) path() []byte {
-	return loggedPath(c.work.request.Target)
+func (x *exchange) path() []byte {
+	return loggedPath(x.work.request.Target)
 }
 
 func loggedPath(target []byte) []byte {

@@ -14,7 +14,8 @@ func judgedConn(t testing.TB) *conn {
 	t.Helper()
 	s := newSidecar(t, "http://127.0.0.1:1")
 	certificate := issue(t, pki.Options{})
-	c := &conn{server: s.Server, remote: "192.0.2.1", tls: tls.Server(nil, &tls.Config{})}
+	c := newConn(s.Server, nil, "192.0.2.1")
+	c.tls = tls.Server(nil, &tls.Config{})
 	chain, err := pki.Chain(*certificate)
 	if err != nil {
 		t.Fatal(err)
@@ -71,7 +72,7 @@ func BenchmarkSweep(b *testing.B) {
 			c := judgedConn(b)
 			s := c.server
 			for range 10_000 {
-				other := &conn{server: s}
+				other := newConn(s, nil, "")
 				other.peer.Store(c.peer.Load())
 				other.until.Store(c.until.Load())
 				other.told.Store(true)

@@ -165,7 +165,7 @@ func TestManyTunnelsWhoseAnswersEndKeepNobodyElseOut(t *testing.T) {
 	release := sync.OnceFunc(func() { close(w.release) })
 	t.Cleanup(release)
 	for i := range 3000 {
-		c := &conn{server: w.Server}
+		c := newConn(w.Server, nil, "")
 		c.peer.Store(tunnels)
 		if i < 1500 {
 			other := &peer{chain: tunnels.chain}

@@ -67,17 +67,24 @@ func sentence(text string) string {
 	return string(bytes.ToUpper([]byte(text[:1]))) + text[1:] + "."
 }
 
+// body renders the page in the form that the client prefers.
+func (r *refusal) body(asJSON bool) (body []byte, kind string) {
+	if asJSON {
+		return r.problem(), "application/problem+json"
+	}
+	return r.html(), "text/html; charset=utf-8"
+}
+
+// allowed is what a 405 says (RFC 9110 §15.5.6): here, what the application makes
+// of it.
+const allowed = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
+
 // appendTo renders the whole answer, head and body.
 func (r *refusal) appendTo(dst []byte, asJSON, head bool) []byte {
-	body, kind := r.html(), "text/html; charset=utf-8"
-	if asJSON {
-		body, kind = r.problem(), "application/problem+json"
-	}
+	body, kind := r.body(asJSON)
 	allow := ""
 	if r.status == http.StatusMethodNotAllowed {
-		// RFC 9110 §15.5.6 wants to know what is allowed: here, what the
-		// application makes of it.
-		allow = "Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n"
+		allow = "Allow: " + allowed + "\r\n"
 	}
 	dst = fmt.Appendf(dst, "HTTP/1.1 %d %s\r\nContent-Type: %s\r\nContent-Length: %d\r\n%sCache-Control: no-store\r\nConnection: close\r\n\r\n",
 		r.status, http.StatusText(r.status), kind, len(body), allow)

@@ -42,11 +42,11 @@ func parseRange(text string) (netip.Prefix, error) {
 	prefix, err := netip.ParsePrefix(text)
 	if !strings.Contains(text, "/") {
 		var addr netip.Addr
-		if addr, err = netip.ParseAddr(text); err == nil {
+		if addr, err = netip.ParseAddr(text); err == nil && addr.Zone() == "" { // Prefix takes the zone off
 			prefix, err = addr.Prefix(addr.BitLen())
 		}
 	}
-	if err != nil || prefix != prefix.Masked() || prefix.Addr().Is4In6() || prefix.Addr().Zone() != "" {
+	if err != nil || !prefix.IsValid() || prefix != prefix.Masked() || prefix.Addr().Is4In6() || prefix.Addr().Zone() != "" {
 		return netip.Prefix{}, wrong
 	}
 	return prefix, nil

@@ -84,9 +84,7 @@ func (r *registry) cut() int {
 	defer r.mu.Unlock()
 	cut := 0
 	for c := range r.conns {
-		if c.sever() {
-			cut++
-		}
+		cut += c.sever()
 	}
 	return cut
 }

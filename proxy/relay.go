@@ -20,54 +20,64 @@ const (
 
 // relay serves one request whose first byte is there: read and check the head,
 // judge, ask the application, pass the answer on.
-func (c *conn) relay() ending {
-	w := c.work
-	head, err := c.readHead()
+func (x *exchange) relay() ending {
+	w := x.work
+	head, err := x.readHead()
 	if err == nil {
-		err = w.request.Parse(head, c.server.limits())
+		err = w.request.Parse(head, x.server.limits())
 	}
 	if err != nil {
-		return c.refuseHead(err)
-	}
-	c.note()
-	need := c.need()
-	if need != needOff && c.peer.Load() != nil {
-		// Before the judgement: whatever changes belief after it sees that there
-		// is something to cut.
-		c.told.Store(true)
-		defer c.told.Store(false)
-	}
-	lines, page := c.admits(need)
-	if page != nil {
-		c.told.Store(false)
-		return c.refuse(page)
-	}
-	if limit := int64(c.server.config.MaxBodyBytes); limit > 0 && w.request.Length > limit {
-		return c.refuseTooLarge()
-	}
-	if w.out, err = c.appendRequestHead(w.out[:0], lines); err != nil {
-		return c.refuseHead(err)
+		return x.refuseHead(err)
 	}
 	w.client.Advance(len(head))
-	return c.exchange()
+	return x.serve()
+}
+
+// serve judges and relays the request that has been parsed, over whatever it
+// came.
+func (x *exchange) serve() ending {
+	w := x.work
+	x.note()
+	need := x.need()
+	if need != needOff && x.conn.peer.Load() != nil {
+		// Before the judgement: whatever changes belief after it sees that there
+		// is something to cut.
+		x.vouched.Store(true)
+		x.told.Store(true)
+		defer x.told.Store(false)
+	}
+	lines, page := x.admits(need)
+	if page != nil {
+		x.told.Store(false)
+		x.parting = true // another certificate can be presented on another connection only
+		return x.refuse(page)
+	}
+	if limit := int64(x.server.config.MaxBodyBytes); limit > 0 && w.request.Length > limit {
+		return x.refuseTooLarge()
+	}
+	var err error
+	if w.out, err = x.appendRequestHead(w.out[:0], lines); err != nil {
+		return x.refuseHead(err)
+	}
+	return x.forward()
 }
 
 // admits gives what the application is told of the client on a path, or the page
 // for a client whom the path is not for.
-func (c *conn) admits(need need) (lines []byte, page *refusal) {
+func (x *exchange) admits(need need) (lines []byte, page *refusal) {
 	if need == needOff {
-		return c.asNobody()
+		return x.conn.asNobody(x.now)
 	}
-	c.judge(c.server.wall(c.now))
-	page = c.memo.answer.page
+	answer := x.judge(x.server.wall(x.now))
+	page = answer.page
 	if need == needRequire {
-		page = c.memo.answer.protected
+		page = answer.protected
 	}
 	if page != nil {
-		c.logRefusal(page)
+		x.logRefusal(page, answer.refused)
 		return nil, page
 	}
-	return c.memo.answer.lines, nil
+	return answer.lines, nil
 }
 
 func (s *Server) limits() http1.Limits {
@@ -75,8 +85,8 @@ func (s *Server) limits() http1.Limits {
 }
 
 // note remembers what is needed of the head after its bytes are gone.
-func (c *conn) note() {
-	w := c.work
+func (x *exchange) note() {
+	w := x.work
 	r := &w.request
 	w.isHead = string(r.Method) == "HEAD"
 	w.safe = r.Framing == http1.NoBody &&
@@ -85,19 +95,23 @@ func (c *conn) note() {
 	w.asked = r.Expect100
 	w.json = false
 	w.sent = 0
-	w.upgrade = c.server.permittedUpgrade(r)
-	w.upBody.Reset(&w.client, r.Framing, r.Length)
+	w.upgrade = x.server.permittedUpgrade(r)
+	framing := r.Framing
+	if x.stream != nil && framing == http1.Chunked {
+		framing = http1.UntilClose // net/http tells the end, and takes the frames away
+	}
+	w.upBody.Reset(&w.client, framing, r.Length)
 }
 
 // readHead reads until the empty line. The bytes stay in the reader.
-func (c *conn) readHead() ([]byte, error) {
-	w := c.work
-	timeout := c.server.config.HeaderTimeout.Duration
-	start := c.now
-	c.waitRead(start, timeout)
+func (x *exchange) readHead() ([]byte, error) {
+	w := x.work
+	timeout := x.server.config.HeaderTimeout.Duration
+	start := x.now
+	x.waitRead(start, timeout)
 	w.source.upload = nil
-	limit := int(c.server.config.MaxHeaderBytes)
-	for scanned := 0; ; c.now = time.Now() {
+	limit := int(x.server.config.MaxHeaderBytes)
+	for scanned := 0; ; x.now = time.Now() {
 		buffered := w.client.Buffered()
 		n, err := http1.HeadEnd(buffered, scanned)
 		if err != nil {
@@ -116,8 +130,8 @@ func (c *conn) readHead() ([]byte, error) {
 			w.client.Grow(make([]byte, limit+bufferSize))
 		case errors.Is(err, os.ErrDeadlineExceeded) && time.Since(start) < timeout:
 			// A shutdown woke the read; the request in flight goes on.
-			c.readAlarm.Forget()
-			c.waitRead(start, timeout)
+			x.readAlarm.Forget()
+			x.waitRead(start, timeout)
 		default:
 			return nil, err
 		}
@@ -126,50 +140,53 @@ func (c *conn) readHead() ([]byte, error) {
 
 // refuseHead answers a head that could not be used, or none when the client is
 // gone or too slow: nginx closes without an answer then, too.
-func (c *conn) refuseHead(err error) ending {
+func (x *exchange) refuseHead(err error) ending {
 	var broken *http1.Error
 	if !errors.As(err, &broken) {
 		if errors.Is(err, os.ErrDeadlineExceeded) {
-			c.server.events.count(HeaderTimeout)
+			x.server.events.count(HeaderTimeout)
 		}
-		c.server.log.Debug("request not read", zap.String("remote", c.remote), zap.Error(err))
+		x.server.log.Debug("request not read", zap.String("remote", x.conn.remote), zap.Error(err))
 		return cut
 	}
-	c.work.request.Fields = c.work.request.Fields[:0]
-	c.work.isHead, c.work.json = false, false
+	x.work.request.Fields = x.work.request.Fields[:0]
+	x.work.isHead, x.work.json = false, false
 	switch broken.Status {
 	case 431:
-		c.server.events.count(HeadTooLarge)
+		x.server.events.count(HeadTooLarge)
 	case 414:
-		c.server.events.count(TargetTooLong)
+		x.server.events.count(TargetTooLong)
 	}
-	c.server.log.Info("request refused", zap.String("remote", c.remote),
+	x.server.log.Info("request refused", zap.String("remote", x.conn.remote),
 		zap.Int("status", broken.Status), zap.String("reason", "bad_request"), zap.String("detail", broken.Text))
-	return c.refuse(badRequest(broken))
+	return x.refuse(badRequest(broken))
 }
 
 // refuseTooLarge answers a body beyond MTLS_MAX_BODY_BYTES.
-func (c *conn) refuseTooLarge() ending {
-	c.server.log.Info("request refused", zap.String("remote", c.remote), zap.Int("status", bodyTooLarge.status),
+func (x *exchange) refuseTooLarge() ending {
+	x.server.log.Info("request refused", zap.String("remote", x.conn.remote), zap.Int("status", bodyTooLarge.status),
 		zap.String("reason", bodyTooLarge.reason), zap.String("detail", errBodyTooLarge.Error()))
-	return c.refuse(bodyTooLarge)
+	return x.refuse(bodyTooLarge)
 }
 
 // refuse sends an answer of our own and gives the connection up.
-func (c *conn) refuse(page *refusal) ending {
-	w := c.work
+func (x *exchange) refuse(page *refusal) ending {
+	w := x.work
 	switch page {
 	case bodyTooLarge:
-		c.server.events.count(BodyTooLarge)
+		x.server.events.count(BodyTooLarge)
 	case identityTooLarge:
-		c.server.events.count(IdentityTooLarge)
+		x.server.events.count(IdentityTooLarge)
 	case upstreamSlow:
-		c.server.events.count(UpstreamTimeout)
+		x.server.events.count(UpstreamTimeout)
 	}
 	asJSON := w.json || prefersJSON(w.request.Fields)
+	x.now = time.Now()
+	if x.stream != nil {
+		return x.stream.refuse(page, asJSON)
+	}
 	w.out = page.appendTo(w.out[:0], asJSON, w.isHead)
-	c.now = time.Now()
-	if err := c.flush(); err != nil {
+	if err := x.flush(); err != nil {
 		return cut
 	}
 	return closeAfter
@@ -177,28 +194,51 @@ func (c *conn) refuse(page *refusal) ending {
 
 // flush writes what has gathered in out to the client. The error is a
 // *clientError.
-func (c *conn) flush() error {
-	w := c.work
+func (x *exchange) flush() error {
+	w := x.work
 	if len(w.out) == 0 {
+		if x.stream != nil {
+			x.begun = true
+			x.stream.start()
+		}
 		return nil
 	}
-	err := c.send(w.out)
+	err := x.send(w.out)
 	w.out = w.out[:0]
 	return err
 }
 
-func (c *conn) send(p []byte) error {
-	c.waitWrite()
-	c.begun = true
-	_, err := c.tls.Write(p)
-	c.now = time.Now() // it may have waited for the client: what is judged and timed next is judged now
-	if err != nil {
-		if errors.Is(err, os.ErrDeadlineExceeded) {
-			c.server.events.count(SendTimeout)
-		}
-		return &clientError{fmt.Errorf("writing to the client: %w", err)}
+// push is flush before a wait: nothing that the client could have stays here.
+func (x *exchange) push() error {
+	if err := x.flush(); err != nil || x.stream == nil {
+		return err
 	}
-	return nil
+	x.waitWrite()
+	return x.sent(x.stream.push())
+}
+
+func (x *exchange) send(p []byte) error {
+	x.waitWrite()
+	x.begun = true
+	if x.stream != nil {
+		return x.sent(x.stream.write(p))
+	}
+	_, err := x.conn.tls.Write(p)
+	return x.sent(err)
+}
+
+// sent looks at what became of a write, which may have waited for the client:
+// what is judged and timed next is judged now.
+func (x *exchange) sent(err error) error {
+	x.now = time.Now()
+	if err == nil {
+		return nil
+	}
+	late := x.stream != nil && !x.now.Before(x.writeAlarm.At()) // net/http does not say
+	if late || errors.Is(err, os.ErrDeadlineExceeded) {
+		x.server.events.count(SendTimeout)
+	}
+	return &clientError{fmt.Errorf("writing to the client: %w", err)}
 }
 
 // answerPlainHTTP is nginx's 497, in plain text since there is no TLS to say it

@@ -10,34 +10,34 @@ import (
 // fields in their order and case, without hop-by-hop and stripped names, and
 // after everything the client said, what we say. Clean first, write last: no
 // field of the client's can take away or come after a line of ours.
-func (c *conn) appendRequestHead(dst, identity []byte) ([]byte, error) {
-	r := &c.work.request
+func (x *exchange) appendRequestHead(dst, identity []byte) ([]byte, error) {
+	r := &x.work.request
 	dst = append(dst, r.Method...)
 	dst = append(dst, ' ')
 	dst = append(dst, originForm(r.Method, r.Target)...)
 	dst = append(dst, " HTTP/1.1\r\n"...)
 	if r.Host == nil {
-		dst = appendField(dst, "Host", []byte(c.server.upstreamHost()))
+		dst = appendField(dst, "Host", []byte(x.server.upstreamHost()))
 	}
-	dst, said, err := c.appendClientFields(dst)
+	dst, said, err := x.appendClientFields(dst)
 	if err != nil {
 		return dst, err
 	}
 	if r.Framing == http1.Chunked {
 		dst = append(dst, "Transfer-Encoding: chunked\r\n"...)
 	}
-	dst = appendConnection(dst, said.trailers, c.work.upgrade)
+	dst = appendConnection(dst, said.trailers, x.work.upgrade)
 	dst = append(dst, "X-Request-Id: "...)
 	if said.requestIDs == 1 && validRequestID(said.requestID) {
 		dst = append(dst, said.requestID...)
 	} else {
-		dst = c.ids.appendNext(dst)
+		dst = x.ids.appendNext(dst)
 	}
 	dst = append(dst, "\r\n"...)
 	if r.Host != nil {
 		dst = appendField(dst, "X-Forwarded-Host", r.Host)
 	}
-	dst = c.appendForwardedFor(dst)
+	dst = x.appendForwardedFor(dst)
 	dst = append(dst, identity...)
 	return append(dst, "\r\n"...), nil
 }
@@ -50,8 +50,8 @@ type said struct {
 }
 
 // appendClientFields passes the client's fields on, but those that end here.
-func (c *conn) appendClientFields(dst []byte) ([]byte, said, error) {
-	r := &c.work.request
+func (x *exchange) appendClientFields(dst []byte) ([]byte, said, error) {
+	r := &x.work.request
 	var s said
 	for i := range r.Fields {
 		f := &r.Fields[i]
@@ -71,7 +71,7 @@ func (c *conn) appendClientFields(dst []byte) ([]byte, said, error) {
 			http1.XForwardedFor, http1.XForwardedProto, http1.XForwardedHost, http1.XRealIP:
 			continue
 		case http1.XRequestID:
-			if !c.server.stripper.Drop(f.Name) && !r.Nominated(f.Name) {
+			if !x.server.stripper.Drop(f.Name) && !r.Nominated(f.Name) {
 				s.requestID = f.Value
 				s.requestIDs++
 			}
@@ -80,10 +80,10 @@ func (c *conn) appendClientFields(dst []byte) ([]byte, said, error) {
 			if r.Nominated(f.Name) {
 				continue
 			}
-			dst = c.appendTrailerField(dst, f)
+			dst = x.appendTrailerField(dst, f)
 			continue
 		default:
-			if c.server.stripper.Drop(f.Name) || r.Nominated(f.Name) {
+			if x.server.stripper.Drop(f.Name) || r.Nominated(f.Name) {
 				continue
 			}
 		}
@@ -134,35 +134,35 @@ var errNominated = &http1.Error{Status: 400, Text: "the connection field names a
 
 // appendForwardedFor is nginx's $proxy_add_x_forwarded_for: the client's values,
 // if it sent any, and the address that we see.
-func (c *conn) appendForwardedFor(dst []byte) []byte {
-	mode := c.server.config.ForwardedFor
+func (x *exchange) appendForwardedFor(dst []byte) []byte {
+	mode := x.server.config.ForwardedFor
 	if mode == ForwardedOff {
 		return dst
 	}
 	dst = append(dst, "X-Forwarded-For: "...)
 	if mode == ForwardedAppend {
-		for i := range c.work.request.Fields {
-			f := &c.work.request.Fields[i]
+		for i := range x.work.request.Fields {
+			f := &x.work.request.Fields[i]
 			if f.Kind == http1.XForwardedFor && len(f.Value) > 0 {
 				dst = append(dst, f.Value...)
 				dst = append(dst, ", "...)
 			}
 		}
 	}
-	dst = append(dst, c.remote...)
+	dst = append(dst, x.conn.remote...)
 	return append(dst, "\r\n"...)
 }
 
 // appendTrailerField announces the trailers that will be passed on, which
 // identity names are not (RFC 9110 §6.6.2).
-func (c *conn) appendTrailerField(dst []byte, f *http1.Field) []byte {
+func (x *exchange) appendTrailerField(dst []byte, f *http1.Field) []byte {
 	start := len(dst)
 	dst = append(dst, f.Name...)
 	dst = append(dst, ": "...)
 	first := true
 	for name := range bytes.SplitSeq(f.Value, []byte(",")) {
 		name = bytes.Trim(name, " \t")
-		if len(name) == 0 || c.server.stripper.DropTrailer(name) || c.work.request.Nominated(name) {
+		if len(name) == 0 || x.server.stripper.DropTrailer(name) || x.work.request.Nominated(name) {
 			continue
 		}
 		if !first {

@@ -13,6 +13,15 @@ type requestIDs struct {
 	made bool
 }
 
+// fork gives the identifiers of one stream, the n-th of its connection.
+func (r *requestIDs) fork(n uint32) requestIDs {
+	if !r.made {
+		_, _ = rand.Read(r.seed[:])
+		r.made = true
+	}
+	return requestIDs{seed: r.seed, next: n, made: true}
+}
+
 func (r *requestIDs) appendNext(dst []byte) []byte {
 	if !r.made {
 		_, _ = rand.Read(r.seed[:]) // never fails: it ends the program instead

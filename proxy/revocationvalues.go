@@ -98,6 +98,10 @@ func lonelyFaults(set map[string]string, c *Config) []Fault {
 			faults = append(faults, Fault{name, set[name], "has no effect without MTLS_CRL; name the lists there, or remove it"})
 		case strings.HasPrefix(name, "MTLS_OCSP_") && c.OCSP == OCSPOff:
 			faults = append(faults, Fault{name, redactURLs(set[name]), "has no effect while MTLS_OCSP=off; set MTLS_OCSP to leaf or on, or remove it"})
+		case name == "MTLS_UPGRADE" && c.UpstreamURL.H2C && set[name] != "none":
+			faults = append(faults, Fault{name, set[name], "has no effect with MTLS_UPSTREAM_URL=h2c://…, since HTTP/2 has no Upgrade (RFC 9113 §8.6); remove it, or have the application speak HTTP/1.1"})
+		case name == "MTLS_HTTP2_MAX_STREAMS" && !bool(c.HTTP2):
+			faults = append(faults, Fault{name, set[name], "has no effect while MTLS_HTTP2=false; remove one of the two"})
 		}
 	}
 	return faults

@@ -9,13 +9,13 @@ import (
 
 // need is what a request's path asks of its client. WebDAV's COPY and MOVE name
 // a second path (RFC 4918 §10.3): whoever may not see one may not write to it either.
-func (c *conn) need() need {
-	routes, r := &c.server.config.Routes, &c.work.request
+func (x *exchange) need() need {
+	routes, r := &x.server.config.Routes, &x.work.request
 	if !routes.Set() {
 		return needOptional
 	}
 	n := routes.decide(originForm(r.Method, r.Target))
-	switch value, count := c.destination(); count {
+	switch value, count := x.destination(); count {
 	case 0:
 		return n
 	case 1:
@@ -26,9 +26,9 @@ func (c *conn) need() need {
 }
 
 // destination is the value of the first Destination field, and how many there are.
-func (c *conn) destination() (value []byte, count int) {
-	for i := range c.work.request.Fields {
-		if f := &c.work.request.Fields[i]; f.Kind == http1.Destination {
+func (x *exchange) destination() (value []byte, count int) {
+	for i := range x.work.request.Fields {
+		if f := &x.work.request.Fields[i]; f.Kind == http1.Destination {
 			if count++; count == 1 {
 				value = f.Value
 			}

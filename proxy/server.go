@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
-	"fmt"
 	"net"
 	"sync"
 	"sync/atomic"
@@ -28,6 +27,7 @@ type Server struct {
 	stripper *headers.Stripper
 	pool     *upstream.Pool
 	works    sync.Pool // of *work
+	framer   *framer   // of HTTP/2
 	conns    registry
 	memory   housekeeper
 	events   events
@@ -67,6 +67,7 @@ func NewServer(config *Config, material *Material, log *zap.Logger) (*Server, er
 	}
 	s.life, s.end = context.WithCancel(context.Background())
 	s.works.New = func() any { return newWork() }
+	s.framer = newFramer(s)
 	s.conns.limit = int(config.MaxConnections)
 	s.tickets = newTicketKeys(config.SessionTimeout.Duration)
 	s.asked = make(chan chan struct{})
@@ -87,22 +88,13 @@ func (s *Server) wall(now time.Time) time.Time {
 	return now
 }
 
-// Listen binds MTLS_LISTEN_ADDR.
-func (s *Server) Listen() (net.Listener, error) {
-	listener, err := net.Listen("tcp", string(s.config.ListenAddr))
-	if err != nil {
-		return nil, fmt.Errorf("MTLS_LISTEN_ADDR=%q: %w; stop what listens there, or choose another port", s.config.ListenAddr, err)
-	}
-	return listener, nil
-}
-
 // Serve accepts until the listener is closed, which Shutdown does. It returns
 // nil then.
 func (s *Server) Serve(listener net.Listener) error {
 	if !s.conns.serving(listener) {
 		return nil
 	}
-	s.log.Info("listening", zap.String("addr", listener.Addr().String()),
+	s.log.Info("listening", zap.String("addr", listenName(listener.Addr())),
 		zap.String("upstream", s.config.UpstreamURL.String()),
 		zap.String("verify_client", string(s.config.VerifyClient)))
 	var pause time.Duration
@@ -137,14 +129,27 @@ func (s *Server) dial() (*upstream.Conn, error) {
 	return up, nil
 }
 
+// await waits for the connections to end, or for ctx.
+func (s *Server) await(ctx context.Context) {
+	again := time.NewTicker(goAwayEvery)
+	defer again.Stop()
+	for {
+		s.framer.goAway()
+		select {
+		case <-s.conns.empty:
+			return
+		case <-ctx.Done():
+			return
+		case <-again.C:
+		}
+	}
+}
+
 // Shutdown closes the listener and the idle connections, lets requests in
 // flight finish until ctx is done, then cuts them. It returns how many it cut.
 func (s *Server) Shutdown(ctx context.Context) int {
 	s.conns.drain()
-	select {
-	case <-s.conns.empty:
-	case <-ctx.Done():
-	}
+	s.await(ctx)
 	s.starting.Lock() // a Start that comes later begins nothing
 	s.end()
 	s.starting.Unlock()
@@ -154,6 +159,7 @@ func (s *Server) Shutdown(ctx context.Context) int {
 		s.log.Warn("cut what was still in flight", zap.Int("requests", cut-int(tunnels)), zap.Int64("tunnels", tunnels))
 	}
 	<-s.conns.empty
+	s.framer.stop()
 	s.keepers.Wait()
 	if s.ocsp != nil {
 		s.ocsp.Close()

@@ -33,10 +33,10 @@ type peer struct {
 
 // sweeper is used by one goroutine, but for what is atomic.
 type sweeper struct {
-	soonest    atomic.Int64        // Unix nanoseconds: when the first verdict in use runs out
-	generation uint64              // at the last sweep
-	doubted    map[*conn]time.Time // no longer believed since
-	wall       time.Time           // at the last sweep
+	soonest    atomic.Int64            // Unix nanoseconds: when the first verdict in use runs out
+	generation uint64                  // at the last sweep
+	doubted    map[*exchange]time.Time // no longer believed since
+	wall       time.Time               // at the last sweep
 
 	asking    sync.Map // of trust.ID: the CAs are being asked about that chain
 	questions atomic.Int32
@@ -80,16 +80,17 @@ func (s *Server) sweepOnce(now time.Time) {
 	}
 	w.generation = generation
 	w.soonest.Store(math.MaxInt64)
-	doubted := map[*conn]time.Time{}
+	doubted := map[*exchange]time.Time{}
 	for _, c := range s.conns.identified() {
+		telling := c.telling()
 		if until := c.until.Load(); until > wall.UnixNano() {
 			w.until(until) // it may begin an exchange by the verdict that it has
-		} else if until > wall.Add(-time.Minute).UnixNano() && !c.told.Load() {
+		} else if until > wall.Add(-time.Minute).UnixNano() && len(telling) == 0 {
 			// It may be about to, having looked at the clock before the verdict's end.
 			w.until(wall.Add(lastSecond).UnixNano())
 		}
-		if c.told.Load() {
-			s.look(c, now, doubted)
+		for _, x := range telling {
+			s.look(x, now, doubted)
 		}
 	}
 	w.doubted = doubted
@@ -97,9 +98,10 @@ func (s *Server) sweepOnce(now time.Time) {
 
 // look judges the client of an exchange in flight, without waiting for anybody.
 // Where a CA would have to be asked first, that is begun, and it stays as it was.
-func (s *Server) look(c *conn, now time.Time, doubted map[*conn]time.Time) {
-	w, who := &s.sweeper, c.peer.Load()
-	since, known := w.doubted[c]
+func (s *Server) look(x *exchange, now time.Time, doubted map[*exchange]time.Time) {
+	w, c := &s.sweeper, x.conn
+	who := c.peer.Load()
+	since, known := w.doubted[x]
 	if !known {
 		since = now
 	}
@@ -111,17 +113,17 @@ func (s *Server) look(c *conn, now time.Time, doubted map[*conn]time.Time) {
 		w.until(c.until.Load()) // the answer that it was admitted by was forgotten, and counts
 	case !answered:
 		if known {
-			doubted[c] = since // believed again only for a reason
+			doubted[x] = since // believed again only for a reason
 		}
 		s.askFor(who.id, verdict)
-	case s.admit(verdict).page == nil && (verdict.Status == trust.Success || !c.vouched.Load()):
+	case s.admit(verdict).page == nil && (verdict.Status == trust.Success || !x.vouched.Load()):
 		until := untilNano(verdict)
 		w.until(until)
 		c.until.CompareAndSwap(before, until)
 	case now.Sub(since) < lastSecond-jitter:
-		doubted[c] = since
+		doubted[x] = since
 	default:
-		s.cutUnbelieved(c, verdict)
+		s.cutUnbelieved(x, verdict)
 	}
 }
 
@@ -161,19 +163,37 @@ func untilNano(v trust.Verdict) int64 {
 
 // cutUnbelieved ends an exchange without a clean end, so that the client can
 // tell that it is not whole.
-func (s *Server) cutUnbelieved(c *conn, v trust.Verdict) {
-	if !c.severBusy() {
+func (s *Server) cutUnbelieved(x *exchange, v trust.Verdict) {
+	if !x.severTold() {
 		return // it ended by itself
 	}
+	c := x.conn
 	s.events.count(BeliefLost)
 	what := "request"
-	if c.tunnels.Load() {
+	if x.tunnels.Load() {
 		what = "tunnel"
 	}
 	fields := []zap.Field{zap.String("remote", c.remote), zap.String("what", what),
 		zap.String("reason", v.Reason.String()), zap.String("detail", v.Reason.Text())}
 	s.log.Info("cut what was in flight: the client is no longer believed",
 		append(fields, certificateFields(c.peer.Load().chain[0])...)...)
+}
+
+// telling are the exchanges of a connection in which the application is being
+// told of the client.
+func (c *conn) telling() []*exchange {
+	var all []*exchange
+	if c.told.Load() {
+		all = append(all, &c.exchange)
+	}
+	if streams := c.streams.Load(); streams != nil {
+		for _, t := range streams.list() {
+			if t.told.Load() {
+				all = append(all, &t.exchange)
+			}
+		}
+	}
+	return all
 }
 
 // identified are the connections with a client certificate.

@@ -67,36 +67,36 @@ func listHas(list []string, name string) bool {
 // tunnel passes bytes both ways after a 101, until both sides have ended or one
 // has failed. It holds no buffer of a request's.
 type tunnel struct {
-	conn   *conn
-	up     *upstream.Conn
-	idle   time.Duration // MTLS_TUNNEL_IDLE_TIMEOUT
-	active atomic.Int64  // Unix nanoseconds of the last byte either way
-	broken atomic.Bool   // one side failed: neither gets a clean end
+	exchange *exchange
+	up       *upstream.Conn
+	idle     time.Duration // MTLS_TUNNEL_IDLE_TIMEOUT
+	active   atomic.Int64  // Unix nanoseconds of the last byte either way
+	broken   atomic.Bool   // one side failed: neither gets a clean end
 }
 
 // runTunnel sends the 101 and what either side had sent already, then relays.
-func (c *conn) runTunnel(up *upstream.Conn, r *http1.Response) ending {
-	w := c.work
-	w.out = c.appendAnswerHead(w.out[:0], r, answerFraming{upgrade: switchesTo(r, w.upgrade)})
+func (x *exchange) runTunnel(up *upstream.Conn, r *http1.Response) ending {
+	w := x.work
+	w.out = x.appendAnswerHead(w.out[:0], r, answerFraming{upgrade: switchesTo(r, w.upgrade)})
 	w.out = append(w.out, up.Reader.Buffered()...)
-	t := &tunnel{conn: c, up: up, idle: c.server.config.TunnelIdleTimeout.Duration}
-	t.active.Store(c.now.UnixNano())
-	err := c.flush()
+	t := &tunnel{exchange: x, up: up, idle: x.server.config.TunnelIdleTimeout.Duration}
+	t.active.Store(x.now.UnixNano())
+	err := x.flush()
 	if early := w.client.Buffered(); err == nil && len(early) > 0 {
-		w.answer.waitWrite(c.now)
+		w.answer.waitWrite(x.now)
 		_, err = up.Write(early)
 	}
 	up.Reader.Reset(nil, nil)
-	c.dropWork()
+	x.dropWork()
 	if err != nil {
 		up.Close()
 		return cut
 	}
 	_ = up.SetReadDeadline(time.Time{})
-	c.tunnels.Store(true) // to the connection's end
-	c.server.events.count(TunnelOpened)
-	c.server.tunnels.Add(1)
-	defer c.server.tunnels.Add(-1)
+	x.tunnels.Store(true) // to the connection's end
+	x.server.events.count(TunnelOpened)
+	x.server.tunnels.Add(1)
+	defer x.server.tunnels.Add(-1)
 	other := make(chan struct{})
 	go func() {
 		defer close(other)
@@ -114,8 +114,8 @@ func (c *conn) runTunnel(up *upstream.Conn, r *http1.Response) ending {
 // toApplication passes on what the client sends. Its close_notify ends this
 // direction alone.
 func (t *tunnel) toApplication() {
-	t.copy(t.conn.tls.Read, t.readClientUntil, func(p []byte) error {
-		if deadline, move := t.up.WriteAlarm.Due(time.Now(), t.conn.server.config.UpstreamTimeout.Duration); move {
+	t.copy(t.exchange.conn.tls.Read, t.readClientUntil, func(p []byte) error {
+		if deadline, move := t.up.WriteAlarm.Due(time.Now(), t.exchange.server.config.UpstreamTimeout.Duration); move {
 			_ = t.up.SetWriteDeadline(deadline)
 		}
 		_, err := t.up.Write(p)
@@ -130,13 +130,13 @@ func (t *tunnel) toApplication() {
 // close_notify, a failure without.
 func (t *tunnel) toClient() {
 	t.copy(t.up.Conn.Read, t.up.SetReadDeadline, func(p []byte) error {
-		t.conn.now = time.Now()
-		return t.conn.send(p)
+		t.exchange.now = time.Now()
+		return t.exchange.send(p)
 	})
 	if !t.broken.Load() {
-		t.conn.now = time.Now()
-		t.conn.waitWrite()
-		_ = t.conn.tls.CloseWrite()
+		t.exchange.now = time.Now()
+		t.exchange.waitWrite()
+		_ = t.exchange.conn.tls.CloseWrite()
 	}
 }
 
@@ -178,7 +178,7 @@ func (t *tunnel) copy(read func([]byte) (int, error), deadline func(time.Time) e
 			(t.idle == 0 || time.Since(time.Unix(0, t.active.Load())) < t.idle):
 			// The other direction was active meanwhile, or may be quiet for ever.
 		case errors.Is(err, os.ErrDeadlineExceeded) && t.broken.CompareAndSwap(false, true):
-			t.conn.server.events.count(TunnelIdle) // by the direction that notices first
+			t.exchange.server.events.count(TunnelIdle) // by the direction that notices first
 			t.fail()
 			return
 		default:
@@ -197,12 +197,12 @@ func (t *tunnel) copy(read func([]byte) (int, error), deadline func(time.Time) e
 const tunnelSpan = time.Minute
 
 func (t *tunnel) readClientUntil(deadline time.Time) error {
-	t.conn.coverWrites(deadline)
-	return t.conn.socket.SetReadDeadline(deadline)
+	t.exchange.coverWrites(deadline)
+	return t.exchange.conn.socket.SetReadDeadline(deadline)
 }
 
 func (t *tunnel) fail() {
 	t.broken.Store(true)
 	t.up.Close()
-	t.conn.socket.Close()
+	t.exchange.conn.socket.Close()
 }

@@ -16,7 +16,7 @@ import (
 // the body with 100 (Continue). Until it is settled it is the only reader of the
 // client and the only writer to the application.
 type upload struct {
-	conn     *conn
+	exchange *exchange
 	up       *upstream.Conn
 	done     chan struct{}
 	fault    error        // why the body did not arrive; read after done
@@ -32,10 +32,13 @@ var errBodyTooLarge = errors.New("the body is larger than MTLS_MAX_BODY_BYTES")
 // recordBuffers are for what outlives or runs beside a work: uploads and tunnels.
 var recordBuffers = sync.Pool{New: func() any { return new([bufferSize]byte) }}
 
-func (c *conn) startUpload(up *upstream.Conn) *upload {
-	w := c.work
-	c.forgetHead()
-	u := &upload{conn: c, up: up, done: make(chan struct{})}
+func (x *exchange) startUpload(up *upstream.Conn) *upload {
+	w := x.work
+	x.forgetHead()
+	if x.stream != nil {
+		x.stream.lend()
+	}
+	u := &upload{exchange: x, up: up, done: make(chan struct{})}
 	u.touch()
 	w.source.upload = u
 	go u.run()
@@ -59,7 +62,7 @@ func (u *upload) run() {
 // copy returns an error of the client's side only. When the application stops
 // reading, it may well have answered: whoever reads the answer finds out.
 func (u *upload) copy(out []byte) error {
-	w := u.conn.work
+	w := u.exchange.work
 	body := &w.upBody
 	chunked := w.request.Framing == http1.Chunked
 	for {
@@ -74,7 +77,7 @@ func (u *upload) copy(out []byte) error {
 		switch {
 		case err == io.EOF:
 			if chunked {
-				out = u.conn.appendTrailers(out, body.Trailer(), w.request.Nominated)
+				out = appendTrailers(out, u.exchange.requestTrailers())
 			}
 			u.read.Store(true)
 			u.whole = len(out) == 0 || u.write(out) == nil
@@ -82,7 +85,7 @@ func (u *upload) copy(out []byte) error {
 		case err != nil:
 			return err
 		}
-		if w.sent += int64(len(piece)); u.conn.tooLarge(w.sent) {
+		if w.sent += int64(len(piece)); u.exchange.tooLarge(w.sent) {
 			return errBodyTooLarge
 		}
 		out = appendPiece(out, piece, chunked)
@@ -93,7 +96,7 @@ func (u *upload) copy(out []byte) error {
 }
 
 func (u *upload) write(p []byte) error {
-	u.conn.work.answer.waitWrite(time.Now())
+	u.exchange.work.answer.waitWrite(time.Now())
 	_, err := u.up.Write(p)
 	u.touch()
 	return err
@@ -118,12 +121,22 @@ func (u *upload) settle(end ending) bool {
 	}
 	u.stopped.Store(true)
 	u.up.Close()
-	u.conn.interrupt(u.done)
+	u.exchange.interrupt(u.done)
 	return false
 }
 
+// requestTrailers are the trailer fields for the application, once the body has
+// been read.
+func (x *exchange) requestTrailers() []http1.Field {
+	trailers := x.work.upBody.Trailer()
+	if x.stream != nil {
+		trailers = x.stream.trailer()
+	}
+	return x.trailersFor(trailers, x.work.request.Nominated)
+}
+
 // tooLarge applies MTLS_MAX_BODY_BYTES to a body whose length was not announced.
-func (c *conn) tooLarge(n int64) bool {
-	limit := int64(c.server.config.MaxBodyBytes)
+func (x *exchange) tooLarge(n int64) bool {
+	limit := int64(x.server.config.MaxBodyBytes)
 	return limit > 0 && n > limit
 }

@@ -21,13 +21,14 @@ func stuckUpload(t *testing.T, s *sidecar, size int) (*conn, *upload) {
 			end.Close()
 		}
 	})
-	c := &conn{server: s.Server, socket: socket, now: time.Now(), work: newWork()}
+	c := newConn(s.Server, socket, "")
+	c.now, c.work = time.Now(), newWork()
 	w := c.work
 	w.client.Reset(strings.NewReader(strings.Repeat("b", size)), w.in[:])
 	w.upBody.Reset(&w.client, http1.Length, int64(size))
 	w.request.Framing = http1.Length
 	up := &upstream.Conn{Conn: app}
-	w.answer = answerSource{conn: c, up: up, timeout: s.config.UpstreamTimeout.Duration}
+	w.answer = answerSource{exchange: &c.exchange, up: up, timeout: s.config.UpstreamTimeout.Duration}
 	w.answer.upload = c.startUpload(up)
 	return c, w.answer.upload
 }

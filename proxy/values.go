@@ -5,9 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"net"
-	"net/netip"
-	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -232,85 +229,4 @@ func (l *LogLevel) UnmarshalText(text []byte) error {
 		return err
 	}
 	return l.Level.UnmarshalText([]byte(word))
-}
-
-// ListenAddr is a TCP address, host:port.
-type ListenAddr string
-
-// UnmarshalText accepts host:port with an empty host or an IP address.
-func (a *ListenAddr) UnmarshalText(text []byte) error {
-	host, port, err := net.SplitHostPort(string(text))
-	if err == nil && host != "" && host != "localhost" {
-		_, err = netip.ParseAddr(host)
-	}
-	if err == nil {
-		_, err = strconv.ParseUint(port, 10, 16)
-	}
-	if err != nil {
-		return errors.New("must be :port or IP:port (host:port with an IP address or localhost), such as :8443, 127.0.0.1:8443 or [::1]:8443")
-	}
-	*a = ListenAddr(text)
-	return nil
-}
-
-// UpstreamURL says where the application listens.
-type UpstreamURL struct {
-	Network string // tcp or unix
-	Address string // host:port, or the socket's path
-}
-
-// UnmarshalText accepts http://host:port and unix:///path.
-func (u *UpstreamURL) UnmarshalText(text []byte) error {
-	wrong := errors.New("must be http://host:port, such as http://127.0.0.1:8080, or unix:///path/of/socket")
-	parsed, err := url.Parse(string(text))
-	if err != nil || parsed.User != nil || parsed.RawQuery != "" || parsed.Fragment != "" {
-		return wrong
-	}
-	switch parsed.Scheme {
-	case "unix":
-		if parsed.Host != "" || !strings.HasPrefix(parsed.Path, "/") || len(parsed.Path) < 2 {
-			return wrong
-		}
-		*u = UpstreamURL{"unix", parsed.Path}
-	case "http":
-		if parsed.Hostname() == "" || (parsed.Path != "" && parsed.Path != "/") {
-			return wrong
-		}
-		port := parsed.Port()
-		if port == "" {
-			port = "80"
-		}
-		if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
-			return wrong
-		}
-		*u = UpstreamURL{"tcp", net.JoinHostPort(parsed.Hostname(), port)}
-	default:
-		return wrong
-	}
-	return nil
-}
-
-// String is the form that UnmarshalText accepts.
-func (u UpstreamURL) String() string {
-	if u.Network == "unix" {
-		return "unix://" + u.Address
-	}
-	return "http://" + u.Address
-}
-
-// remote reports whether what is sent there may leave this machine. A name
-// other than localhost may resolve to anything, so it counts as remote.
-func (u UpstreamURL) remote() bool {
-	if u.Network == "unix" {
-		return false
-	}
-	host, _, err := net.SplitHostPort(u.Address)
-	if err != nil {
-		return true
-	}
-	if strings.EqualFold(host, "localhost") {
-		return false
-	}
-	addr, err := netip.ParseAddr(host)
-	return err != nil || !addr.Unmap().IsLoopback()
 }

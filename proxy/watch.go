@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"context"
 	"errors"
 	"os"
 	"sync/atomic"
@@ -21,17 +22,23 @@ var errClientGone = errors.New("the client went away before the answer")
 // request: it stays in the reader. Until it is stopped it is the reader's only
 // user. Where the client is gone, it closes the application's connection, which
 // wakes whoever waits for the answer and tells the application to stop.
+//
+// Over HTTP/2 net/http reads all the time, and tells.
 type watch struct {
 	done chan struct{}
 	gone atomic.Bool
+	stop func() bool // nil over HTTP/1.1
 }
 
-func (c *conn) startWatch(up *upstream.Conn) *watch {
-	w := c.work
-	c.forgetHead()
+func (x *exchange) startWatch(up *upstream.Conn) *watch {
+	if x.stream != nil {
+		return x.watchStream(up)
+	}
+	w := x.work
+	x.forgetHead()
 	w.source.upload = nil // it has ended, and the deadline with it
-	c.readAlarm.Forget()
-	_ = c.socket.SetReadDeadline(time.Time{})
+	x.readAlarm.Forget()
+	x.setReadDeadline(time.Time{})
 	watch := &watch{done: make(chan struct{})}
 	go func() {
 		defer close(watch.done)
@@ -43,9 +50,7 @@ func (c *conn) startWatch(up *upstream.Conn) *watch {
 			case errors.Is(err, os.ErrDeadlineExceeded): // stopped
 			case errors.Is(err, http1.ErrFull): // a client that has sent so much ahead is there
 			default:
-				c.server.events.count(ClientGone)
-				watch.gone.Store(true)
-				up.Close()
+				watch.clientGone(x.server, up)
 			}
 			return
 		}
@@ -53,20 +58,40 @@ func (c *conn) startWatch(up *upstream.Conn) *watch {
 	return watch
 }
 
+func (x *exchange) watchStream(up *upstream.Conn) *watch {
+	w := &watch{done: make(chan struct{})}
+	w.stop = context.AfterFunc(x.stream.request.Context(), func() {
+		defer close(w.done)
+		w.clientGone(x.server, up)
+	})
+	return w
+}
+
+func (w *watch) clientGone(s *Server, up *upstream.Conn) {
+	s.events.count(ClientGone)
+	w.gone.Store(true)
+	up.Close()
+}
+
 // stopWatch takes the reader back.
-func (c *conn) stopWatch() {
-	w := c.work
-	if w.answer.watch == nil {
+func (x *exchange) stopWatch() {
+	w := x.work
+	watch := w.answer.watch
+	switch {
+	case watch == nil:
 		return
+	case watch.stop == nil:
+		x.interrupt(watch.done)
+	case !watch.stop():
+		<-watch.done
 	}
-	c.interrupt(w.answer.watch.done)
 	w.answer.watch = nil
 }
 
 // forgetHead keeps what a later refusal needs of the request's head: the reader
 // is about to move over its bytes.
-func (c *conn) forgetHead() {
-	w := c.work
+func (x *exchange) forgetHead() {
+	w := x.work
 	w.json = w.json || prefersJSON(w.request.Fields)
 	w.request.Fields = w.request.Fields[:0]
 }

@@ -72,7 +72,7 @@ func newWork() *work {
 
 // lend gives a connection's reader its buffer, with the byte already read.
 func (w *work) lend(c *conn) {
-	w.source = source{conn: c, pending: true}
+	w.source = source{exchange: &c.exchange, pending: true}
 	w.client.Reset(&w.source, w.in[:])
 }
 
@@ -87,25 +87,28 @@ func (w *work) reclaim() {
 
 // source reads from the client under the deadline that fits the moment.
 type source struct {
-	conn    *conn
-	pending bool    // the connection's first byte is still to be handed over
-	upload  *upload // whose reads these are; nil: a head is read, its deadline stands
+	exchange *exchange
+	pending  bool    // the connection's first byte is still to be handed over
+	upload   *upload // whose reads these are; nil: a head is read, its deadline stands
 }
 
 func (s *source) Read(p []byte) (int, error) {
 	skip := 0
 	if s.pending {
-		p[0] = s.conn.first[0]
+		p[0] = s.exchange.conn.first[0]
 		s.pending = false
 		skip = 1
 	}
 	if s.upload != nil {
-		s.conn.waitRead(time.Now(), s.conn.server.config.BodyTimeout.Duration)
+		s.exchange.waitRead(time.Now(), s.exchange.server.config.BodyTimeout.Duration)
 		if s.upload.stopped.Load() {
 			// Looked at after the deadline is set: settle sets its own after this.
 			return skip, os.ErrDeadlineExceeded
 		}
 	}
-	n, err := s.conn.tls.Read(p[skip:])
+	if stream := s.exchange.stream; stream != nil {
+		return stream.read(p)
+	}
+	n, err := s.exchange.conn.tls.Read(p[skip:])
 	return n + skip, err
 }

@@ -1,0 +1,145 @@
+package proxy
+
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"go.uber.org/zap"
+
+	"mtls-sidecar/proxy/upstream"
+)
+
+// streams are the exchanges of one HTTP/2 connection (RFC 9113 §5), and what is
+// watched over them together: that the client does more than make work. The lock
+// is the connection's own.
+type streams struct {
+	conn       *conn
+	writeAlarm upstream.Alarm // of the socket; crypto/tls writes one record at a time
+
+	mu     sync.Mutex
+	open   map[*stream]struct{}
+	ids    requestIDs
+	total  uint32 // streams so far
+	reset  uint32 // of those, how many the client has cancelled before an answer
+	closed bool   // the connection has ended
+
+	useful atomic.Int64 // bytes of requests and answers in this span
+	// Of the goroutine that reads the socket alone:
+	received int64 // bytes in this span
+	span     time.Time
+}
+
+// Limits on a client that makes work and takes no answers.
+const (
+	// floodSpan is how long bytes are counted together; floodSlack is what may
+	// come in it beyond floodShare times what requests and answers carry. A client that only
+	// reads sends window updates, one that is idle sends pings: both stay far below.
+	floodSpan  = time.Minute
+	floodSlack = 8 << 20
+	floodShare = 8
+
+	// fewResets is how many streams a client may cancel before its answer,
+	// however many it lets finish; after that it is no more than half.
+	fewResets = 200
+)
+
+// add takes in a new exchange, or reports that the connection is over.
+func (s *streams) add(t *stream) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed || s.conn.state.Load() == severed {
+		return false
+	}
+	s.total++
+	t.hint = s.conn.hint + s.total
+	t.ids = s.ids.fork(s.total)
+	s.open[t] = struct{}{}
+	return true
+}
+
+// remove ends an exchange. cancelled says that the client wanted no answer to it.
+func (s *streams) remove(t *stream, cancelled bool) {
+	s.mu.Lock()
+	delete(s.open, t)
+	last := s.closed && len(s.open) == 0
+	if cancelled {
+		s.reset++
+	}
+	abused := !s.closed && s.reset > fewResets && s.reset > s.total/2
+	s.mu.Unlock()
+	if abused {
+		s.conn.logResets()
+		s.conn.sever()
+	}
+	if last {
+		s.conn.server.conns.remove(s.conn)
+	}
+}
+
+// close says that the framer is done with the connection.
+func (s *streams) close() {
+	s.mu.Lock()
+	s.closed = true
+	last := len(s.open) == 0
+	s.mu.Unlock()
+	if last {
+		s.conn.server.conns.remove(s.conn)
+	}
+}
+
+// list is the exchanges in flight.
+func (s *streams) list() []*stream {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	all := make([]*stream, 0, len(s.open))
+	for t := range s.open {
+		all = append(all, t)
+	}
+	return all
+}
+
+// sever cuts what is in flight and returns how many exchanges that were.
+func (s *streams) sever() int {
+	cut := 0
+	for _, t := range s.list() {
+		if t.sever() {
+			cut++
+		}
+	}
+	return cut
+}
+
+// floods takes note of bytes from the client, and reports whether too few of
+// them were for anything.
+func (s *streams) floods(n int) bool {
+	s.received += int64(n)
+	if s.received <= floodSlack {
+		return false
+	}
+	if now := time.Now(); now.Sub(s.span) > floodSpan {
+		s.span, s.received = now, int64(n)
+		s.useful.Store(0)
+		return false
+	}
+	return s.received-floodSlack > floodShare*s.useful.Load()
+}
+
+func (c *conn) logFlood() {
+	c.server.events.count(H2Flood)
+	c.server.log.Warn("closing an HTTP/2 connection: its client sends frames that carry nothing", c.whoFields("http2_flood")...)
+}
+
+func (c *conn) logResets() {
+	c.server.events.count(H2Resets)
+	c.server.log.Warn("closing an HTTP/2 connection: its client cancels most of its requests", c.whoFields("http2_resets")...)
+}
+
+// whoFields tell a client in the log.
+func (c *conn) whoFields(reason string) []zap.Field {
+	fields := []zap.Field{zap.String("remote", c.remote), zap.String("reason", reason)}
+	if who := c.peer.Load(); who != nil {
+		fields = append(fields, certificateFields(who.chain[0])...)
+	}
+	return fields
+}
