@@ -24,7 +24,11 @@ func (x *exchange) relayAnswer(source *http1.Reader, r *http1.Response) (ending,
 	framing := x.frame(r)
 	x.begun = false
 	w.out = x.appendAnswerHead(w.out[:0], r, framing)
-	w.downBody.Reset(source, r.Framing, r.Length)
+	body := r.Framing
+	if x.call != nil {
+		body = x.call.framing(body)
+	}
+	w.downBody.Reset(source, body, r.Length)
 	if r.Length >= largeAnswer {
 		w.enlarge(source)
 	}
@@ -127,7 +131,7 @@ func (x *exchange) relayBody(source *http1.Reader, f answerFraming) error {
 		}
 		piece, err := w.downBody.Next()
 		if err == io.EOF {
-			trailers := x.trailersFor(w.downBody.Trailer(), w.response.Nominated)
+			trailers := x.answerTrailers()
 			switch {
 			case f.chunked:
 				w.out = appendTrailers(w.out, trailers)
@@ -196,6 +200,14 @@ func appendPiece(dst, piece []byte, chunked bool) []byte {
 	dst = http1.AppendChunkHead(dst, len(piece))
 	dst = append(dst, piece...)
 	return append(dst, "\r\n"...)
+}
+
+func (x *exchange) answerTrailers() []http1.Field {
+	trailers := x.work.downBody.Trailer()
+	if x.call != nil {
+		trailers = x.call.answer.Trailer()
+	}
+	return x.trailersFor(trailers, x.work.response.Nominated)
 }
 
 // trailersFor is a trailer section without the fields that must not come so late

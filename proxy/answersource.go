@@ -68,7 +68,7 @@ func (s *answerSource) waitOn(start time.Time) bool {
 		return false
 	}
 	if s.watch == nil && s.bodySent() {
-		s.watch = s.exchange.startWatch(s.up)
+		s.watch = s.exchange.startWatch()
 	}
 	if soon := now.Add(patience); s.watch == nil && soon.Before(due) {
 		due = soon

@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"crypto/tls"
+	"math/rand/v2"
 	"net"
 	"sync"
 	"sync/atomic"
@@ -20,7 +21,7 @@ type conn struct {
 	tls     *tls.Conn
 	remote  string // address without port
 	session session
-	since   time.Time            // when it was accepted
+	old     time.Time            // from when on an answer is its last; zero: never
 	peer    atomic.Pointer[peer] // nil: it presented no certificate
 	judging sync.Mutex           // of memo and nobody
 	memo    memo
@@ -34,7 +35,11 @@ type conn struct {
 
 // newConn is a client's connection before its handshake.
 func newConn(s *Server, socket net.Conn, remote string) *conn {
-	c := &conn{server: s, socket: socket, remote: remote, since: time.Now()}
+	c := &conn{server: s, socket: socket, remote: remote}
+	if age := s.config.MaxConnectionAge.Duration; age > 0 {
+		// Up to a tenth earlier: those that came together do not leave together.
+		c.old = time.Now().Add(age - rand.N(age/10+1))
+	}
 	c.wire = wire{Conn: socket, owner: c}
 	c.session.server = s
 	c.exchange.server, c.exchange.conn = s, c

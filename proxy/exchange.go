@@ -15,6 +15,9 @@ import (
 
 // forward sends the request whose head is in out, and relays the answer.
 func (x *exchange) forward() ending {
+	if x.server.h2c != nil {
+		return x.callApplication()
+	}
 	whole, err := x.gather()
 	if err != nil {
 		return x.refuseBody(err)
@@ -150,12 +153,8 @@ func (x *exchange) readAnswerHead(source *http1.Reader) (*http1.Response, error)
 			source.Advance(len(head))
 			return r, nil
 		}
-		if !w.oldHTTP && (r.Status != 100 || w.asked) {
-			// Interim answers are for HTTP/1.1 clients, and 100 for those that
-			// asked (RFC 9110 §15.2).
-			if err := x.sendInterim(r); err != nil {
-				return nil, err
-			}
+		if err := x.passInterim(r); err != nil {
+			return nil, err
 		}
 		w.safe = false // the application has begun to answer
 		source.Advance(len(head))
@@ -164,8 +163,13 @@ func (x *exchange) readAnswerHead(source *http1.Reader) (*http1.Response, error)
 
 var errUnaskedUpgrade = errors.New("the application switched to a protocol that was not asked for")
 
-func (x *exchange) sendInterim(r *http1.Response) error {
+// passInterim passes an interim answer on. They are for HTTP/1.1 clients and
+// newer, and 100 for those that asked (RFC 9110 §15.2).
+func (x *exchange) passInterim(r *http1.Response) error {
 	w := x.work
+	if w.oldHTTP || r.Status == 100 && !w.asked {
+		return nil
+	}
 	if x.stream != nil {
 		x.stream.interim(r)
 		return nil
@@ -270,7 +274,7 @@ func (x *exchange) refuseBody(err error) ending {
 		return x.refuseTooLarge()
 	case errors.As(err, &broken):
 		x.server.log.Info("request refused", zap.String("remote", x.conn.remote),
-			zap.Int("status", broken.Status), zap.String("reason", "bad_request"), zap.String("detail", broken.Text))
+			zap.Int("status", broken.Status), zap.String("reason", reasonBadRequest), zap.String("detail", broken.Text))
 		return x.refuse(badRequest(broken))
 	default:
 		if errors.Is(err, os.ErrDeadlineExceeded) {

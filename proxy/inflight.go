@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"context"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -20,12 +21,14 @@ type exchange struct {
 	hint   uint32    // where in the upstream pool to look first
 	now    time.Time // of the last byte that came from either side: what deadlines are reckoned from
 
-	told    atomic.Bool                   // the application is being told of a client's certificate
-	vouched atomic.Bool                   // what it is told is SUCCESS, or is about to be decided
-	tunnels atomic.Bool                   // the request has become a tunnel
-	up      atomic.Pointer[upstream.Conn] // the application's connection in use
-	begun   bool                          // something of the answer has been written
-	parting bool                          // the client is to send its next request on another connection
+	told    atomic.Bool                             // the application is being told of a client's certificate
+	vouched atomic.Bool                             // what it is told is SUCCESS, or is about to be decided
+	tunnels atomic.Bool                             // the request has become a tunnel
+	up      atomic.Pointer[upstream.Conn]           // the application's connection in use
+	call    *call                                   // to an application that speaks HTTP/2; else nil
+	cancel  atomic.Pointer[context.CancelCauseFunc] // of that call
+	begun   bool                                    // something of the answer has been written
+	parting bool                                    // the client is to send its next request on another connection
 
 	readAlarm  upstream.Alarm
 	writing    sync.Mutex // of writeAlarm: whoever reads may have to write, see coverWrites
@@ -37,6 +40,9 @@ type exchange struct {
 func (x *exchange) closeApplication() {
 	if up := x.up.Load(); up != nil {
 		up.Close()
+	}
+	if cancel := x.cancel.Load(); cancel != nil {
+		(*cancel)(errCallOver)
 	}
 }
 
@@ -68,8 +74,7 @@ func (x *exchange) leaving() bool {
 	if x.parting || x.conn.shuttingDown() {
 		return true
 	}
-	age := x.server.config.MaxConnectionAge.Duration
-	return age > 0 && x.now.Sub(x.conn.since) > age
+	return !x.conn.old.IsZero() && x.now.After(x.conn.old)
 }
 
 func (x *exchange) dropWork() {

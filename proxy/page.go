@@ -55,9 +55,12 @@ func forbidden(reason trust.Reason) *refusal {
 		"What you ask for is for clients with a valid certificate. " + reason.Advice() + " (" + reason.Text() + ")"}
 }
 
+// reasonBadRequest is the reason of every refusal of a message.
+const reasonBadRequest = "bad_request"
+
 // badRequest tells which rule of HTTP a message broke.
 func badRequest(err *http1.Error) *refusal {
-	return &refusal{err.Status, "bad_request", http.StatusText(err.Status), sentence(err.Text)}
+	return &refusal{err.Status, reasonBadRequest, http.StatusText(err.Status), sentence(err.Text)}
 }
 
 func sentence(text string) string {
@@ -67,31 +70,69 @@ func sentence(text string) string {
 	return string(bytes.ToUpper([]byte(text[:1]))) + text[1:] + "."
 }
 
-// body renders the page in the form that the client prefers.
-func (r *refusal) body(asJSON bool) (body []byte, kind string) {
-	if asJSON {
-		return r.problem(), "application/problem+json"
+// form is how a refusal is told.
+type form uint8
+
+const (
+	anyForm form = iota // not decided yet
+	asHTML
+	asJSON
+	asGRPC
+)
+
+// form is what suits the client: gRPC's to gRPC clients, who read no other, else
+// what Accept prefers.
+func (x *exchange) form() form {
+	w := x.work
+	switch {
+	case w.form != anyForm:
+		return w.form
+	case isGRPC(w.request.Fields):
+		return asGRPC
+	case prefersJSON(w.request.Fields):
+		return asJSON
+	default:
+		return asHTML
 	}
-	return r.html(), "text/html; charset=utf-8"
 }
 
-// allowed is what a 405 says (RFC 9110 §15.5.6): here, what the application makes
-// of it.
-const allowed = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
+// page is a refusal in a form.
+type page struct {
+	status int
+	fields [][2]string // all but Content-Length and what concerns the connection
+	body   []byte
+}
 
-// appendTo renders the whole answer, head and body.
-func (r *refusal) appendTo(dst []byte, asJSON, head bool) []byte {
-	body, kind := r.body(asJSON)
-	allow := ""
-	if r.status == http.StatusMethodNotAllowed {
-		allow = "Allow: " + allowed + "\r\n"
+// in renders a refusal.
+func (r *refusal) in(f form) page {
+	if f == asGRPC {
+		return r.grpc()
 	}
-	dst = fmt.Appendf(dst, "HTTP/1.1 %d %s\r\nContent-Type: %s\r\nContent-Length: %d\r\n%sCache-Control: no-store\r\nConnection: close\r\n\r\n",
-		r.status, http.StatusText(r.status), kind, len(body), allow)
+	p := page{status: r.status, body: r.html()}
+	kind := "text/html; charset=utf-8"
+	if f == asJSON {
+		p.body, kind = r.problem(), "application/problem+json"
+	}
+	p.fields = append(p.fields, [2]string{"Content-Type", kind}, [2]string{"Cache-Control", "no-store"})
+	if r.status == http.StatusMethodNotAllowed {
+		// RFC 9110 §15.5.6 wants to know what is allowed: here, what the
+		// application makes of it.
+		p.fields = append(p.fields, [2]string{"Allow", "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"})
+	}
+	return p
+}
+
+// appendTo writes the whole answer, head and body.
+func (p page) appendTo(dst []byte, head bool) []byte {
+	dst = fmt.Appendf(dst, "HTTP/1.1 %d %s\r\n", p.status, http.StatusText(p.status))
+	for _, field := range p.fields {
+		dst = appendLine(dst, field[0], field[1])
+	}
+	dst = fmt.Appendf(dst, "Content-Length: %d\r\nConnection: close\r\n\r\n", len(p.body))
 	if head {
 		return dst
 	}
-	return append(dst, body...)
+	return append(dst, p.body...)
 }
 
 func (r *refusal) html() []byte {

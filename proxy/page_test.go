@@ -81,8 +81,8 @@ func TestEveryReasonHasItsWordAndAdviceOnThePage(t *testing.T) {
 		t.Fatalf("only %d pages", len(pages))
 	}
 	for _, page := range pages {
-		for _, asJSON := range []bool{false, true} {
-			raw := page.appendTo(nil, asJSON, false)
+		for _, form := range []form{asHTML, asJSON} {
+			raw := page.in(form).appendTo(nil, false)
 			answer, err := http.ReadResponse(bufio.NewReader(bytes.NewReader(raw)), nil)
 			if err != nil {
 				t.Fatalf("%s: %v", page.reason, err)
@@ -95,7 +95,7 @@ func TestEveryReasonHasItsWordAndAdviceOnThePage(t *testing.T) {
 				t.Errorf("%s: the page may be cached", page.reason)
 			}
 			kind := answer.Header.Get("Content-Type")
-			if asJSON {
+			if form == asJSON {
 				p := problemOf(t, body)
 				if kind != "application/problem+json" || p.Status != page.status || p.Reason != page.reason || p.Detail != page.detail || p.Title == "" || p.Type != "about:blank" {
 					t.Errorf("%s as %s: got %+v", page.reason, kind, p)
@@ -107,7 +107,7 @@ func TestEveryReasonHasItsWordAndAdviceOnThePage(t *testing.T) {
 			if page.reason == "" || len(page.detail) < 20 {
 				t.Errorf("%s: no advice: %q", page.reason, page.detail)
 			}
-			if head := page.appendTo(nil, asJSON, true); !bytes.Equal(head, raw[:len(raw)-len(body)]) {
+			if head := page.in(form).appendTo(nil, true); !bytes.Equal(head, raw[:len(raw)-len(body)]) {
 				t.Errorf("%s: to HEAD the answer differs by more than its body", page.reason)
 			}
 		}

@@ -93,7 +93,7 @@ func (x *exchange) note() {
 		(w.isHead || string(r.Method) == "GET" || string(r.Method) == "OPTIONS")
 	w.oldHTTP = r.Minor == 0
 	w.asked = r.Expect100
-	w.json = false
+	w.form = anyForm
 	w.sent = 0
 	w.upgrade = x.server.permittedUpgrade(r)
 	framing := r.Framing
@@ -150,7 +150,7 @@ func (x *exchange) refuseHead(err error) ending {
 		return cut
 	}
 	x.work.request.Fields = x.work.request.Fields[:0]
-	x.work.isHead, x.work.json = false, false
+	x.work.isHead, x.work.form = false, anyForm
 	switch broken.Status {
 	case 431:
 		x.server.events.count(HeadTooLarge)
@@ -158,7 +158,7 @@ func (x *exchange) refuseHead(err error) ending {
 		x.server.events.count(TargetTooLong)
 	}
 	x.server.log.Info("request refused", zap.String("remote", x.conn.remote),
-		zap.Int("status", broken.Status), zap.String("reason", "bad_request"), zap.String("detail", broken.Text))
+		zap.Int("status", broken.Status), zap.String("reason", reasonBadRequest), zap.String("detail", broken.Text))
 	return x.refuse(badRequest(broken))
 }
 
@@ -180,12 +180,12 @@ func (x *exchange) refuse(page *refusal) ending {
 	case upstreamSlow:
 		x.server.events.count(UpstreamTimeout)
 	}
-	asJSON := w.json || prefersJSON(w.request.Fields)
 	x.now = time.Now()
+	answer := page.in(x.form())
 	if x.stream != nil {
-		return x.stream.refuse(page, asJSON)
+		return x.stream.refuse(answer)
 	}
-	w.out = page.appendTo(w.out[:0], asJSON, w.isHead)
+	w.out = answer.appendTo(w.out[:0], w.isHead)
 	if err := x.flush(); err != nil {
 		return cut
 	}
@@ -245,7 +245,7 @@ func (x *exchange) sent(err error) error {
 // in. What the client sent is not read: nothing in it could be relayed.
 func (c *conn) answerPlainHTTP() {
 	_ = c.socket.SetDeadline(time.Now().Add(lingerTime))
-	if _, err := c.socket.Write(plainHTTP.appendTo(nil, false, false)); err == nil {
+	if _, err := c.socket.Write(plainHTTP.in(asHTML).appendTo(nil, false)); err == nil {
 		lingerSocket(c.socket)
 	}
 }

@@ -77,8 +77,8 @@ func (x *exchange) appendClientFields(dst []byte) ([]byte, said, error) {
 			}
 			continue
 		case http1.Trailer:
-			if r.Nominated(f.Name) {
-				continue
+			if r.Nominated(f.Name) || x.server.h2c != nil {
+				continue // see callBody
 			}
 			dst = x.appendTrailerField(dst, f)
 			continue

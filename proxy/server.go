@@ -26,6 +26,7 @@ type Server struct {
 	chains   *trust.Chains
 	stripper *headers.Stripper
 	pool     *upstream.Pool
+	h2c      *upstream.H2C // nil: the application speaks HTTP/1.1
 	works    sync.Pool // of *work
 	framer   *framer   // of HTTP/2
 	conns    registry
@@ -58,12 +59,10 @@ func NewServer(config *Config, material *Material, log *zap.Logger) (*Server, er
 		log:      log,
 		chains:   trust.NewChains(),
 		stripper: stripper,
-		pool: upstream.NewPool(upstream.Config{
-			Network:        config.UpstreamURL.Network,
-			Address:        config.UpstreamURL.Address,
-			ConnectTimeout: config.UpstreamConnectTimeout.Duration,
-			IdleTimeout:    config.UpstreamIdleTimeout.Duration,
-		}),
+	}
+	s.pool = upstream.NewPool(s.upstreamConfig())
+	if config.UpstreamURL.H2C {
+		s.h2c = s.newH2C()
 	}
 	s.life, s.end = context.WithCancel(context.Background())
 	s.works.New = func() any { return newWork() }
@@ -77,6 +76,15 @@ func NewServer(config *Config, material *Material, log *zap.Logger) (*Server, er
 	}
 	s.ocsp = s.newOCSP(s.answered)
 	return s, nil
+}
+
+func (s *Server) upstreamConfig() upstream.Config {
+	return upstream.Config{
+		Network:        s.config.UpstreamURL.Network,
+		Address:        s.config.UpstreamURL.Address,
+		ConnectTimeout: s.config.UpstreamConnectTimeout.Duration,
+		IdleTimeout:    s.config.UpstreamIdleTimeout.Duration,
+	}
 }
 
 // wall is the time that certificates are judged by: now, unless a test says
@@ -165,6 +173,9 @@ func (s *Server) Shutdown(ctx context.Context) int {
 		s.ocsp.Close()
 	}
 	s.pool.Close()
+	if s.h2c != nil {
+		s.h2c.Close()
+	}
 	s.memory.stop()
 	s.exposure.looks.Wait()
 	return cut

@@ -213,25 +213,24 @@ func (t *stream) interim(r *http1.Response) {
 }
 
 // refuse gives an answer of our own.
-func (t *stream) refuse(page *refusal, asJSON bool) ending {
+func (t *stream) refuse(p page) ending {
 	clear(t.header)
-	body, kind := page.body(asJSON)
-	t.header["Date"] = nil
-	t.header["Content-Type"] = []string{kind}
-	t.header["Content-Length"] = []string{strconv.Itoa(len(body))}
-	t.header["Cache-Control"] = []string{"no-store"}
-	if page.status == http.StatusMethodNotAllowed {
-		t.header["Allow"] = []string{allowed}
+	t.header["Date"], t.header["Content-Type"], t.header["Content-Length"] = nil, nil, nil
+	for _, field := range p.fields {
+		t.header[field[0]] = []string{field[1]}
 	}
 	if t.leaving() {
 		t.header["Connection"] = []string{"close"}
 	}
-	t.status, t.begun = page.status, true
-	if t.work.isHead {
+	t.status, t.begun = p.status, true
+	if len(p.body) > 0 {
+		t.header["Content-Length"] = []string{strconv.Itoa(len(p.body))}
+	}
+	if t.work.isHead || len(p.body) == 0 {
 		t.start()
 		return keep
 	}
-	if t.write(body) != nil {
+	if t.write(p.body) != nil {
 		return cut
 	}
 	return keep

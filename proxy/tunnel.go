@@ -18,7 +18,7 @@ import (
 // on as an ordinary one (RFC 9110 §7.8). h2c is never among them: requests
 // inside such a tunnel would carry no verdict.
 func (s *Server) permittedUpgrade(r *http1.Request) string {
-	if !r.Upgrade || r.Length > 0 || r.Framing == http1.Chunked || s.config.Upgrade[0] == "none" {
+	if s.h2c != nil || !r.Upgrade || r.Length > 0 || r.Framing == http1.Chunked || s.config.Upgrade[0] == "none" {
 		return ""
 	}
 	var permitted []string

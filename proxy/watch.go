@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"mtls-sidecar/proxy/http1"
-	"mtls-sidecar/proxy/upstream"
 )
 
 // patience is how long an answer may take before somebody looks whether the
@@ -30,9 +29,9 @@ type watch struct {
 	stop func() bool // nil over HTTP/1.1
 }
 
-func (x *exchange) startWatch(up *upstream.Conn) *watch {
+func (x *exchange) startWatch() *watch {
 	if x.stream != nil {
-		return x.watchStream(up)
+		return x.watchStream()
 	}
 	w := x.work
 	x.forgetHead()
@@ -50,7 +49,7 @@ func (x *exchange) startWatch(up *upstream.Conn) *watch {
 			case errors.Is(err, os.ErrDeadlineExceeded): // stopped
 			case errors.Is(err, http1.ErrFull): // a client that has sent so much ahead is there
 			default:
-				watch.clientGone(x.server, up)
+				watch.clientGone(x)
 			}
 			return
 		}
@@ -58,19 +57,19 @@ func (x *exchange) startWatch(up *upstream.Conn) *watch {
 	return watch
 }
 
-func (x *exchange) watchStream(up *upstream.Conn) *watch {
+func (x *exchange) watchStream() *watch {
 	w := &watch{done: make(chan struct{})}
 	w.stop = context.AfterFunc(x.stream.request.Context(), func() {
 		defer close(w.done)
-		w.clientGone(x.server, up)
+		w.clientGone(x)
 	})
 	return w
 }
 
-func (w *watch) clientGone(s *Server, up *upstream.Conn) {
-	s.events.count(ClientGone)
+func (w *watch) clientGone(x *exchange) {
+	x.server.events.count(ClientGone)
 	w.gone.Store(true)
-	up.Close()
+	x.closeApplication()
 }
 
 // stopWatch takes the reader back.
@@ -92,6 +91,6 @@ func (x *exchange) stopWatch() {
 // is about to move over its bytes.
 func (x *exchange) forgetHead() {
 	w := x.work
-	w.json = w.json || prefersJSON(w.request.Fields)
+	w.form = x.form()
 	w.request.Fields = w.request.Fields[:0]
 }

@@ -22,7 +22,7 @@ type work struct {
 	upBody   http1.Body // the request's
 	downBody http1.Body // the answer's
 	out      []byte     // what is about to be written, to either side
-	json     bool       // refusals go as JSON; known before the head's bytes are overwritten
+	form     form       // of refusals, where it is not what the head asks for; kept before its bytes are overwritten
 	isHead   bool       // the method is HEAD
 	safe     bool       // may be sent twice: GET, HEAD or OPTIONS without a body
 	oldHTTP  bool       // the client speaks HTTP/1.0

@@ -1,0 +1,176 @@
+package proxy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"go.uber.org/zap"
+
+	"mtls-sidecar/proxy/http1"
+	"mtls-sidecar/proxy/upstream"
+)
+
+// call is an exchange's part with an application that speaks HTTP/2
+// (MTLS_UPSTREAM_URL=h2c://…). The request goes out and the answer comes in as the
+// HTTP/1.1 heads that the rest of the relay knows, and bodies without framing.
+type call struct {
+	exchange *exchange
+	body     *callBody // the request's; nil: there is none
+	wait     callWait
+	answer   *upstream.Answer
+	reader   http1.Reader // of the answer's body
+}
+
+// errUpstreamSlow ends a call that waits too long.
+var errUpstreamSlow = fmt.Errorf("no sign of life from the application within MTLS_UPSTREAM_TIMEOUT: %w", os.ErrDeadlineExceeded)
+
+// errCallOver ends a call whose client is gone, or that has been cut.
+var errCallOver = errors.New("the exchange is over")
+
+func (s *Server) newH2C() *upstream.H2C {
+	return upstream.NewH2C(upstream.H2CConfig{
+		Config:       s.upstreamConfig(),
+		MaxHeader:    int(s.config.MaxHeaderBytes),
+		WriteTimeout: s.config.UpstreamTimeout.Duration,
+		Dialed:       func() error { return s.exposure.allow(s) },
+	})
+}
+
+// callApplication is forward to such an application.
+func (x *exchange) callApplication() ending {
+	ctx, cancel := context.WithCancelCause(x.server.life)
+	defer cancel(errCallOver)
+	x.cancel.Store(&cancel)
+	defer x.cancel.Store(nil)
+	if x.severed() {
+		return cut // sever looked for it before it was there
+	}
+	c := &call{exchange: x}
+	x.call = c
+	x.work.answer = answerSource{exchange: x, timeout: x.server.config.UpstreamTimeout.Duration}
+	if x.work.request.Framing != http1.NoBody {
+		c.body = newCallBody(x)
+		x.work.answer.upload = c.body.upload
+	}
+	c.wait.init(c, cancel)
+	end := c.run(ctx)
+	c.wait.end()
+	x.stopWatch()
+	if c.answer != nil {
+		c.answer.Close()
+	}
+	if c.body != nil && !c.body.end() && end == keep {
+		end = closeAfter // what is left of the body nobody reads
+	}
+	x.work.shrink()
+	x.work.answer = answerSource{}
+	x.call = nil
+	return end
+}
+
+// run asks, and relays the answer.
+func (c *call) run(ctx context.Context) ending {
+	x, w := c.exchange, c.exchange.work
+	if err := c.ask(ctx); err != nil {
+		return c.failed(err)
+	}
+	if err := w.response.Parse(c.answer.Head, requestMethod(w.isHead), http1.Limits{Fields: maxFields}); err != nil {
+		return c.failed(err)
+	}
+	c.reader.Reset(c, w.answerIn[:])
+	end, err := x.relayAnswer(&c.reader, &w.response)
+	switch {
+	case err != nil && !x.begun:
+		return c.failed(err)
+	case err != nil:
+		x.answerCut(err)
+	}
+	return end
+}
+
+// ask sends the request, once more if the application has done nothing about it.
+func (c *call) ask(ctx context.Context) error {
+	x, w := c.exchange, c.exchange.work
+	request := upstream.Request{Head: w.out, Interim: c.interim}
+	if c.body != nil {
+		request.Body, request.Interrupt = c.body, c.body.interrupt
+	}
+	for again := true; ; again = false {
+		c.wait.start()
+		answer, err := x.server.h2c.Do(ctx, request)
+		c.wait.stop()
+		var ended *upstream.H2CError
+		if again && errors.As(err, &ended) && ended.Again(w.safe) {
+			continue
+		}
+		c.answer = answer
+		return c.blame(err)
+	}
+}
+
+// interim passes an answer before the final one on.
+func (c *call) interim(head []byte) error {
+	w := c.exchange.work
+	if err := w.response.Parse(head, requestMethod(w.isHead), http1.Limits{}); err != nil {
+		return err
+	}
+	w.safe = false // the application has begun to answer
+	return c.exchange.passInterim(&w.response)
+}
+
+// Read reads the answer's body. The error is a *clientError where the client is
+// at fault.
+func (c *call) Read(p []byte) (int, error) {
+	c.wait.start()
+	n, err := c.answer.Read(p)
+	c.wait.stop()
+	return n, c.blame(err)
+}
+
+// blame gives the client's absence for the error that it led to.
+func (c *call) blame(err error) error {
+	x := c.exchange
+	x.now = time.Now()
+	if watch := x.work.answer.watch; err != nil && watch != nil && watch.gone.Load() {
+		return &clientError{errClientGone}
+	}
+	return err
+}
+
+// framing is how the end of the answer's body is known: it comes without chunks.
+func (c *call) framing(f http1.Framing) http1.Framing {
+	if f == http1.NoBody || c.answer.Ended() {
+		return http1.NoBody
+	}
+	return http1.UntilClose
+}
+
+// failed tells the client why there is no answer.
+func (c *call) failed(err error) ending {
+	x := c.exchange
+	c.wait.end()
+	x.stopWatch()
+	var gone *clientError
+	var broken *http1.Error
+	var ended *upstream.H2CError
+	switch {
+	case x.severed() || x.server.life.Err() != nil:
+		return cut
+	case errors.As(err, &gone):
+		x.server.log.Debug("no answer given", zap.String("remote", x.conn.remote), zap.Error(err))
+		return cut
+	case c.body != nil && c.body.isFault(err):
+		return x.refuseBody(err)
+	case errors.As(err, &broken) && broken.Status < 500:
+		return x.refuseHead(err)
+	case errors.Is(err, errUpstreamSlow):
+		return x.upstreamFailed("waiting for the application's answer", err, upstreamSlow)
+	case errors.As(err, &broken), errors.As(err, &ended), errors.Is(err, upstream.ErrNotHTTP2):
+		return x.upstreamFailed("reading the application's answer", err, upstreamBroken)
+	default:
+		return x.upstreamFailed("connecting to the application", err, upstreamDown)
+	}
+}

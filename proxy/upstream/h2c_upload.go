@@ -1,0 +1,128 @@
+package upstream
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"sync"
+
+	"mtls-sidecar/proxy/http1"
+)
+
+// h2cUpload is a request's body as net/http reads it.
+type h2cUpload struct {
+	src       io.Reader // nil: there is no body
+	interrupt func()
+	trailer   func() []http1.Field
+	trailers  http.Header // net/http sends what is there at the body's end
+	left      int64       // of what Content-Length says; -1: it says nothing
+
+	mu      sync.Mutex
+	reading bool
+	closed  bool  // nobody will read any more
+	taken   bool  // a byte of src
+	fault   error // of src
+}
+
+// start looks at how the body ends. A trailer section follows chunks alone.
+func (u *h2cUpload) start(head *http1.Request, r *Request) {
+	chunked := head.Framing == http1.Chunked
+	if !chunked && head.Length == 0 {
+		return
+	}
+	u.src, u.interrupt, u.left = r.Body, r.Interrupt, -1
+	if u.src == nil {
+		u.src = noBody{}
+	}
+	if !chunked {
+		u.left = head.Length
+	} else if r.Trailer != nil {
+		u.trailer, u.trailers = r.Trailer, make(http.Header)
+	}
+}
+
+type noBody struct{}
+
+func (noBody) Read([]byte) (int, error) { return 0, io.EOF }
+
+var errUnwanted = errors.New("the rest of the body is not wanted")
+
+// Read is called by net/http's goroutine for the stream.
+func (u *h2cUpload) Read(p []byte) (int, error) {
+	u.mu.Lock()
+	if u.closed {
+		u.mu.Unlock()
+		return 0, errUnwanted
+	}
+	u.reading = true
+	u.mu.Unlock()
+
+	n, err := u.src.Read(p)
+	err = u.count(n, err)
+	if err == io.EOF && u.trailer != nil {
+		u.fillTrailers()
+	}
+
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.reading = false
+	u.taken = u.taken || n > 0
+	if err != nil && err != io.EOF && !u.closed {
+		u.fault = err
+	}
+	return n, err
+}
+
+// count holds the body to its announced length. The end is told together with
+// the last byte, and goes out in the same frame.
+func (u *h2cUpload) count(n int, err error) error {
+	if u.left < 0 {
+		return err
+	}
+	u.left -= int64(n)
+	switch {
+	case u.left < 0:
+		return errTooLong
+	case u.left == 0 && err == nil:
+		return io.EOF
+	case u.left > 0 && err == io.EOF:
+		return io.ErrUnexpectedEOF
+	}
+	return err
+}
+
+var errTooLong = errors.New("the body is longer than content-length says")
+
+func (u *h2cUpload) fillTrailers() {
+	var text texts
+	for _, f := range u.trailer() {
+		name := text.takeLower(f.Name)
+		u.trailers[name] = append(u.trailers[name], text.take(f.Value))
+	}
+}
+
+// Close is net/http's word that it wants no more: the stream has ended, or is
+// answered with a status above 299.
+func (u *h2cUpload) Close() error {
+	u.mu.Lock()
+	interrupt := u.reading && !u.closed && u.interrupt != nil
+	u.closed = true
+	u.mu.Unlock()
+	if interrupt {
+		u.interrupt()
+	}
+	return nil
+}
+
+// reopen makes a body that nobody has read ready for another connection.
+func (u *h2cUpload) reopen() {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.closed = false
+}
+
+func (u *h2cUpload) state() (taken, closed bool, fault error) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return u.taken, u.closed, u.fault
+}
