@@ -84,7 +84,7 @@ func headConn(t testing.TB, s *Server) *conn {
 		t.Fatal(err)
 	}
 	c := newConn(s, nil, "192.0.2.1")
-	c.work = newWork()
+	c.work = newWork(bufferSize, 2*bufferSize)
 	c.memo.answer.lines = append(lines, "X-Real-IP: 192.0.2.1\r\nX-Forwarded-Proto: https\r\n"...)
 	c.work.request.Fields = make([]http1.Field, 0, 32)
 	return c

@@ -23,10 +23,10 @@ type conn struct {
 	session session
 	old     time.Time            // from when on an answer is its last; zero: never
 	peer    atomic.Pointer[peer] // nil: it presented no certificate
-	judging sync.Mutex           // of memo and nobody
+	judging sync.Mutex           // of memo
 	memo    memo
-	nobody  []byte       // what is told on a path where MTLS_ROUTES says off; made when it is needed
-	until   atomic.Int64 // of the verdict, for the sweeper
+	nobody  atomic.Pointer[[]byte] // what is told on a path where MTLS_ROUTES says off; made when it is needed
+	until   atomic.Int64           // of the verdict, for the sweeper
 	state   atomic.Int32
 	first   [1]byte                 // of the next request, read while no buffer is held
 	waking  sync.Mutex              // held by drain while it wakes an idle connection

@@ -46,9 +46,7 @@ func newFramer(s *Server) *framer {
 		// HTTP/1.1. RFC 9113 §6.5.2 counts 32 bytes more for each field.
 		MaxHeaderBytes: int(config.MaxHeaderBytes) + 32*maxFields,
 		IdleTimeout:    config.IdleTimeout.Duration,
-		// Of each stream: an upstream.Alarm's deadline for the first write, which
-		// the exchange moves on.
-		WriteTimeout: config.SendTimeout.Duration * 9 / 8,
+		WriteTimeout: s.streamTime(),
 		HTTP2: &http.HTTP2Config{
 			MaxConcurrentStreams:          int(config.HTTP2MaxStreams),
 			MaxReadFrameSize:              maxReadFrame,
@@ -60,14 +58,20 @@ func newFramer(s *Server) *framer {
 			return withConn(ctx, ownerOf(socket))
 		},
 		ConnState: func(socket net.Conn, state http.ConnState) {
-			if state == http.StateClosed {
-				ownerOf(socket).streams.Load().close()
-			}
+			ownerOf(socket).streams.Load().state(state)
 		},
 	}
 	// What it has to say is about clients; faults of our own are not left to it.
 	f.server.ErrorLog, _ = zap.NewStdLogAt(s.log, zap.DebugLevel)
 	return f
+}
+
+// streamTime is how long a stream may take that is not written to: to be judged,
+// to wait for the application, to have a small answer taken. Whatever lasts longer,
+// the exchange times itself, and moves net/http's deadline with it.
+func (s *Server) streamTime() time.Duration {
+	c := s.config
+	return c.OCSPTimeout.Duration + c.UpstreamConnectTimeout.Duration + c.UpstreamTimeout.Duration + c.SendTimeout.Duration + 2*patience
 }
 
 // ownerOf leads from what net/http has to the connection.

@@ -80,7 +80,11 @@ func (x *exchange) leaving() bool {
 func (x *exchange) dropWork() {
 	if x.work != nil {
 		x.work.reclaim()
-		x.server.works.Put(x.work)
+		if x.stream != nil {
+			x.server.streamWorks.Put(x.work)
+		} else {
+			x.server.works.Put(x.work)
+		}
 		x.work = nil
 	}
 }

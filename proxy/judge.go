@@ -151,10 +151,8 @@ func (s *Server) render(c *conn, v trust.Verdict, m memo, now time.Time) memo {
 
 // asNobody are the lines of a client that is not asked who it is.
 func (c *conn) asNobody(now time.Time) (lines []byte, page *refusal) {
-	c.judging.Lock()
-	defer c.judging.Unlock()
-	if c.nobody != nil {
-		return c.nobody, nil
+	if lines := c.nobody.Load(); lines != nil {
+		return *lines, nil
 	}
 	facts := factsOf(trust.Verdict{}, trust.Verdict{}.Text(), nil)
 	facts.TLS, facts.Now = c.toldOf(), c.server.wall(now)
@@ -163,8 +161,9 @@ func (c *conn) asNobody(now time.Time) (lines []byte, page *refusal) {
 		c.server.log.Error("the application cannot be told of a client without a certificate", zap.Error(err))
 		return nil, err.page
 	}
-	c.nobody = bytes.Clone(c.appendAddress(lines))
-	return c.nobody, nil
+	lines = bytes.Clone(c.appendAddress(lines))
+	c.nobody.Store(&lines)
+	return lines, nil
 }
 
 // toldOf is the connection, if MTLS_HEADERS asks for anything of it.

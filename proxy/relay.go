@@ -218,7 +218,9 @@ func (x *exchange) push() error {
 }
 
 func (x *exchange) send(p []byte) error {
-	x.waitWrite()
+	if x.stream == nil || x.begun || len(p) > framerHolds {
+		x.waitWrite()
+	}
 	x.begun = true
 	if x.stream != nil {
 		return x.sent(x.stream.write(p))
@@ -226,6 +228,10 @@ func (x *exchange) send(p []byte) error {
 	_, err := x.conn.tls.Write(p)
 	return x.sent(err)
 }
+
+// framerHolds is what net/http takes of a stream's answer without waiting for the
+// client, in bytes. It has a deadline for the rest: see streamTime.
+const framerHolds = 4 << 10
 
 // sent looks at what became of a write, which may have waited for the client:
 // what is judged and timed next is judged now.

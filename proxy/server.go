@@ -27,8 +27,7 @@ type Server struct {
 	stripper *headers.Stripper
 	pool     *upstream.Pool
 	h2c      *upstream.H2C // nil: the application speaks HTTP/1.1
-	works    sync.Pool // of *work
-	framer   *framer   // of HTTP/2
+	framer   *framer       // of HTTP/2
 	conns    registry
 	memory   housekeeper
 	events   events
@@ -37,6 +36,8 @@ type Server struct {
 	accepted atomic.Uint32 // connections so far: spreads them over the upstream pool
 	tunnels  atomic.Int64  // open ones
 	exposure exposure
+
+	works, streamWorks sync.Pool // of *work, for HTTP/1.1 and HTTP/2
 
 	belief   belief
 	troubles troubles
@@ -65,7 +66,8 @@ func NewServer(config *Config, material *Material, log *zap.Logger) (*Server, er
 		s.h2c = s.newH2C()
 	}
 	s.life, s.end = context.WithCancel(context.Background())
-	s.works.New = func() any { return newWork() }
+	s.works.New = func() any { return newWork(bufferSize, 2*bufferSize) }
+	s.streamWorks.New = func() any { return newWork(streamIn, streamOut) }
 	s.framer = newFramer(s)
 	s.conns.limit = int(config.MaxConnections)
 	s.tickets = newTicketKeys(config.SessionTimeout.Duration)

@@ -56,14 +56,13 @@ func (s *Server) serveStream(rw http.ResponseWriter, r *http.Request) {
 	t := &stream{writer: writer, streams: c.streams.Load(), header: rw.Header(), request: r}
 	t.exchange.server, t.exchange.conn, t.exchange.stream = s, c, t
 	t.now = time.Now()
-	// net/http has set this deadline: see newFramer.
-	t.writeAlarm.Due(t.now, s.config.SendTimeout.Duration)
+	t.writeAlarm.Reach(t.now, s.streamTime()) // net/http has set this one
 	if !t.streams.add(t) {
 		t.abort()
 		return
 	}
 	defer t.finishStream()
-	t.work = s.works.Get().(*work)
+	t.work = s.streamWorks.Get().(*work)
 	if t.relay() == cut {
 		t.abort()
 	}
@@ -132,12 +131,12 @@ func (t *stream) setWriteDeadline(at time.Time) {
 	}
 }
 
-// lend gives the reader of the request's body a buffer: that of the head, which
-// is forgotten.
+// lend gives the reader of the request's body a buffer.
 func (t *stream) lend() {
 	w := t.work
 	w.source = source{exchange: &t.exchange}
-	w.client.Reset(&w.source, w.in[:])
+	w.bodyIn = recordBuffers.Get().(*[bufferSize]byte)
+	w.client.Reset(&w.source, w.bodyIn[:])
 }
 
 func (t *stream) read(p []byte) (int, error) {

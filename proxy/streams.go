@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"net/http"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -20,9 +21,10 @@ type streams struct {
 	mu     sync.Mutex
 	open   map[*stream]struct{}
 	ids    requestIDs
-	total  uint32 // streams so far
-	reset  uint32 // of those, how many the client has cancelled before an answer
-	closed bool   // the connection has ended
+	total  uint32    // streams so far
+	reset  uint32    // of those, how many the client has cancelled before an answer
+	idle   time.Time // since when there is none; zero: there is one
+	closed bool      // the connection has ended
 
 	useful atomic.Int64 // bytes of requests and answers in this span
 	// Of the goroutine that reads the socket alone:
@@ -77,12 +79,23 @@ func (s *streams) remove(t *stream, cancelled bool) {
 	}
 }
 
-// close says that the framer is done with the connection.
-func (s *streams) close() {
+// state takes what net/http says of the connection.
+func (s *streams) state(state http.ConnState) {
 	s.mu.Lock()
-	s.closed = true
-	last := len(s.open) == 0
+	switch state {
+	case http.StateIdle:
+		s.idle = time.Now()
+	case http.StateActive:
+		s.idle = time.Time{}
+	case http.StateClosed:
+		s.closed = true
+	}
+	last := s.closed && len(s.open) == 0
+	idle := s.closed && !s.idle.IsZero() && time.Since(s.idle) >= s.conn.server.config.IdleTimeout.Duration
 	s.mu.Unlock()
+	if idle {
+		s.conn.server.events.count(IdleTimeout)
+	}
 	if last {
 		s.conn.server.conns.remove(s.conn)
 	}

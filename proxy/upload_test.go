@@ -22,7 +22,7 @@ func stuckUpload(t *testing.T, s *sidecar, size int) (*conn, *upload) {
 		}
 	})
 	c := newConn(s.Server, socket, "")
-	c.now, c.work = time.Now(), newWork()
+	c.now, c.work = time.Now(), newWork(bufferSize, 2*bufferSize)
 	w := c.work
 	w.client.Reset(strings.NewReader(strings.Repeat("b", size)), w.in[:])
 	w.upBody.Reset(&w.client, http1.Length, int64(size))

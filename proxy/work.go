@@ -34,10 +34,18 @@ type work struct {
 
 	large *[largeSize]byte // lent in place of answerIn while a large answer is relayed
 
-	in       [bufferSize]byte     // lent to client
-	answerIn [bufferSize]byte     // lent to the upstream connection's reader
-	outArray [2 * bufferSize]byte // a request's head, and the first piece of its body
+	in       []byte            // lent to client
+	bodyIn   *[bufferSize]byte // over HTTP/2, lent in its place while there is a body
+	answerIn []byte            // lent to the reader of the application's answer
+	outArray []byte            // a request's head, and the first piece of its body
 }
+
+// Sizes of a stream's buffers. An HTTP/2 connection may have hundreds of requests
+// waiting, so each gets what it needs for a head; a body's comes with the body.
+const (
+	streamIn  = 4 << 10
+	streamOut = 8 << 10
+)
 
 // largeSize is read at once from the application once an answer has turned out
 // to be large: a quarter of the reads, and the application is woken as rarely.
@@ -64,8 +72,8 @@ func (w *work) shrink() {
 	}
 }
 
-func newWork() *work {
-	w := &work{}
+func newWork(in, out int) *work {
+	w := &work{in: make([]byte, in), answerIn: make([]byte, bufferSize), outArray: make([]byte, out)}
 	w.out = w.outArray[:0]
 	return w
 }
@@ -81,6 +89,10 @@ func (w *work) lend(c *conn) {
 func (w *work) reclaim() {
 	w.source = source{}
 	w.client.Reset(nil, nil)
+	if w.bodyIn != nil {
+		recordBuffers.Put(w.bodyIn)
+		w.bodyIn = nil
+	}
 	w.upBody, w.downBody = http1.Body{}, http1.Body{} // trailers are memory of their own
 	w.out = w.outArray[:0]
 }
