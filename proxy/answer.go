@@ -21,6 +21,9 @@ type answerFraming struct {
 // which is a *clientError or the application's, the answer is not whole.
 func (x *exchange) relayAnswer(source *http1.Reader, r *http1.Response) (ending, error) {
 	w := x.work
+	if u := x.work.answer.upload; u != nil && !u.read.Load() {
+		x.freeBody()
+	}
 	framing := x.frame(r)
 	x.begun = false
 	w.out = x.appendAnswerHead(w.out[:0], r, framing)

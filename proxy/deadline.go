@@ -10,6 +10,25 @@ func (x *exchange) waitRead(now time.Time, timeout time.Duration) {
 	x.coverWrites(x.readAlarm.At())
 }
 
+// waitBody sets the deadline for reading more of a request's body. Once an answer
+// has begun there is none: the two may be a conversation in which one side only
+// listens, and who says nothing at all is noticed by MTLS_UPSTREAM_TIMEOUT.
+func (x *exchange) waitBody() {
+	if x.answering.Load() {
+		return
+	}
+	x.waitRead(time.Now(), x.server.config.BodyTimeout.Duration)
+	if x.answering.Load() {
+		x.setReadDeadline(time.Time{}) // it was set after freeBody
+	}
+}
+
+// freeBody takes that deadline off.
+func (x *exchange) freeBody() {
+	x.answering.Store(true)
+	x.setReadDeadline(time.Time{})
+}
+
 // coverWrites makes sure that a write until then may still be made, and that
 // none lasts for ever. A TLS 1.3 client may ask for a KeyUpdate at any time,
 // which crypto/tls answers from within a read (RFC 8446 §4.6.3): with a deadline

@@ -46,7 +46,7 @@ func newFramer(s *Server) *framer {
 		// HTTP/1.1. RFC 9113 §6.5.2 counts 32 bytes more for each field.
 		MaxHeaderBytes: int(config.MaxHeaderBytes) + 32*maxFields,
 		IdleTimeout:    config.IdleTimeout.Duration,
-		WriteTimeout: s.streamTime(),
+		WriteTimeout:   s.streamTime(),
 		HTTP2: &http.HTTP2Config{
 			MaxConcurrentStreams:          int(config.HTTP2MaxStreams),
 			MaxReadFrameSize:              maxReadFrame,

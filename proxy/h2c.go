@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"time"
 
@@ -22,6 +23,8 @@ type call struct {
 	wait     callWait
 	answer   *upstream.Answer
 	reader   http1.Reader // of the answer's body
+	empty    bool         // the answer ends with its head, or with trailers right after it
+	deadline bool         // the request says how long it may take, as gRPC's do
 }
 
 // errUpstreamSlow ends a call that waits too long.
@@ -48,7 +51,7 @@ func (x *exchange) callApplication() ending {
 	if x.severed() {
 		return cut // sever looked for it before it was there
 	}
-	c := &call{exchange: x}
+	c := &call{exchange: x, deadline: fieldValue(x.work.request.Fields, "Grpc-Timeout") != nil}
 	x.call = c
 	x.work.answer = answerSource{exchange: x, timeout: x.server.config.UpstreamTimeout.Duration}
 	if x.work.request.Framing != http1.NoBody {
@@ -80,15 +83,36 @@ func (c *call) run(ctx context.Context) ending {
 	if err := w.response.Parse(c.answer.Head, requestMethod(w.isHead), http1.Limits{Fields: maxFields}); err != nil {
 		return c.failed(err)
 	}
-	c.reader.Reset(c, w.answerIn[:])
+	if err := c.lookForEnd(); err != nil {
+		return c.failed(err)
+	}
+	c.reader.Reset(c, w.answerIn)
 	end, err := x.relayAnswer(&c.reader, &w.response)
 	switch {
-	case err != nil && !x.begun:
+	case err == nil:
+	case !x.begun:
 		return c.failed(err)
-	case err != nil:
+	case c.body != nil && c.body.isFault(err):
+		x.answerCut(&clientError{err})
+	default:
 		x.answerCut(err)
 	}
 	return end
+}
+
+// lookForEnd waits for the end of an answer without content, so that its head can
+// go out as the end: gRPC clients read a status in a head only if nothing follows.
+func (c *call) lookForEnd() error {
+	r := &c.exchange.work.response
+	if c.empty = c.answer.Ended(); c.empty || r.Framing != http1.Length || r.Length != 0 {
+		return nil
+	}
+	var none [1]byte
+	if _, err := c.Read(none[:]); err != io.EOF {
+		return err
+	}
+	c.empty = true
+	return nil
 }
 
 // ask sends the request, once more if the application has done nothing about it.
@@ -142,7 +166,7 @@ func (c *call) blame(err error) error {
 
 // framing is how the end of the answer's body is known: it comes without chunks.
 func (c *call) framing(f http1.Framing) http1.Framing {
-	if f == http1.NoBody || c.answer.Ended() {
+	if f == http1.NoBody || c.empty {
 		return http1.NoBody
 	}
 	return http1.UntilClose
@@ -166,6 +190,8 @@ func (c *call) failed(err error) ending {
 		return x.refuseBody(err)
 	case errors.As(err, &broken) && broken.Status < 500:
 		return x.refuseHead(err)
+	case errors.As(err, &ended) && ended.Reset && x.form() == asGRPC:
+		return c.reset(ended)
 	case errors.Is(err, errUpstreamSlow):
 		return x.upstreamFailed("waiting for the application's answer", err, upstreamSlow)
 	case errors.As(err, &broken), errors.As(err, &ended), errors.Is(err, upstream.ErrNotHTTP2):
@@ -173,4 +199,16 @@ func (c *call) failed(err error) ending {
 	default:
 		return x.upstreamFailed("connecting to the application", err, upstreamDown)
 	}
+}
+
+// reset tells a gRPC client what the application's RST_STREAM means. One that
+// ends a call at its deadline does as it was asked.
+func (c *call) reset(ended *upstream.H2CError) ending {
+	x := c.exchange
+	log := x.server.log.Warn
+	if ended.Code == upstream.Cancel {
+		log = x.server.log.Debug
+	}
+	log("the application has ended a gRPC call", zap.String("remote", x.conn.remote), zap.Error(ended))
+	return x.answerWith(grpcPage(grpcStatusOfReset(ended.Code, c.deadline), ended.Error()))
 }

@@ -21,14 +21,15 @@ type exchange struct {
 	hint   uint32    // where in the upstream pool to look first
 	now    time.Time // of the last byte that came from either side: what deadlines are reckoned from
 
-	told    atomic.Bool                             // the application is being told of a client's certificate
-	vouched atomic.Bool                             // what it is told is SUCCESS, or is about to be decided
-	tunnels atomic.Bool                             // the request has become a tunnel
-	up      atomic.Pointer[upstream.Conn]           // the application's connection in use
-	call    *call                                   // to an application that speaks HTTP/2; else nil
-	cancel  atomic.Pointer[context.CancelCauseFunc] // of that call
-	begun   bool                                    // something of the answer has been written
-	parting bool                                    // the client is to send its next request on another connection
+	told      atomic.Bool                             // the application is being told of a client's certificate
+	vouched   atomic.Bool                             // what it is told is SUCCESS, or is about to be decided
+	tunnels   atomic.Bool                             // the request has become a tunnel
+	up        atomic.Pointer[upstream.Conn]           // the application's connection in use
+	call      *call                                   // to an application that speaks HTTP/2; else nil
+	cancel    atomic.Pointer[context.CancelCauseFunc] // of that call
+	answering atomic.Bool                             // the answer has begun while the request's body still comes
+	begun     bool                                    // something of the answer has been written
+	parting   bool                                    // the client is to send its next request on another connection
 
 	readAlarm  upstream.Alarm
 	writing    sync.Mutex // of writeAlarm: whoever reads may have to write, see coverWrites

@@ -7,25 +7,38 @@ import (
 	"strings"
 
 	"mtls-sidecar/proxy/http1"
+	"mtls-sidecar/proxy/upstream"
 )
 
 // isGRPC reports whether a request is a gRPC call (gRPC's PROTOCOL-HTTP2,
 // Content-Type).
 func isGRPC(fields []http1.Field) bool {
-	const kind = "application/grpc"
-	for i := range fields {
-		f := &fields[i]
-		if !bytes.EqualFold(f.Name, []byte("Content-Type")) || len(f.Value) < len(kind) || !bytes.EqualFold(f.Value[:len(kind)], []byte(kind)) {
-			continue
-		}
-		rest := f.Value[len(kind):]
-		return len(rest) == 0 || rest[0] == '+' || rest[0] == ';' || rest[0] == ' '
+	return isGRPCType(string(fieldValue(fields, "Content-Type")))
+}
+
+func isGRPCType(kind string) bool {
+	const grpc = "application/grpc"
+	if len(kind) < len(grpc) || !strings.EqualFold(kind[:len(grpc)], grpc) {
+		return false
 	}
-	return false
+	rest := kind[len(grpc):]
+	return rest == "" || rest[0] == '+' || rest[0] == ';' || rest[0] == ' '
+}
+
+// fieldValue is the value of the first field of a name; nil: there is none.
+func fieldValue(fields []http1.Field, name string) []byte {
+	for i := range fields {
+		if bytes.EqualFold(fields[i].Name, []byte(name)) {
+			return fields[i].Value
+		}
+	}
+	return nil
 }
 
 // Status codes of gRPC (its doc/statuscodes.md).
 const (
+	grpcCancelled         = 1
+	grpcDeadlineExceeded  = 4
 	grpcPermissionDenied  = 7
 	grpcResourceExhausted = 8
 	grpcUnimplemented     = 12
@@ -36,11 +49,34 @@ const (
 
 // grpc is the refusal as gRPC's answer of trailers only.
 func (r *refusal) grpc() page {
+	return grpcPage(r.grpcStatus(), r.title+": "+r.detail)
+}
+
+func grpcPage(status int, message string) page {
 	return page{status: http.StatusOK, fields: [][2]string{
 		{"Content-Type", "application/grpc"},
-		{"Grpc-Status", strconv.Itoa(r.grpcStatus())},
-		{"Grpc-Message", grpcMessage(r.title + ": " + r.detail)},
+		{"Grpc-Status", strconv.Itoa(status)},
+		{"Grpc-Message", grpcMessage(message)},
 	}}
+}
+
+// grpcStatusOfReset is what gRPC makes of an application's RST_STREAM (its
+// PROTOCOL-HTTP2, Errors). Servers end a call whose deadline has passed by CANCEL.
+func grpcStatusOfReset(code upstream.ErrorCode, hadDeadline bool) int {
+	switch {
+	case code == upstream.Cancel && hadDeadline:
+		return grpcDeadlineExceeded
+	case code == upstream.Cancel:
+		return grpcCancelled
+	case code == upstream.RefusedStream:
+		return grpcUnavailable
+	case code == upstream.EnhanceYourCalm:
+		return grpcResourceExhausted
+	case code == upstream.InadequateSecurity:
+		return grpcPermissionDenied
+	default:
+		return grpcInternal
+	}
 }
 
 // grpcStatus follows gRPC's doc/http-grpc-status-mapping.md. A 400 that is nginx's

@@ -59,7 +59,11 @@ func (x *exchange) serve() ending {
 	if w.out, err = x.appendRequestHead(w.out[:0], lines); err != nil {
 		return x.refuseHead(err)
 	}
-	return x.forward()
+	end := x.forward()
+	if x.answering.Swap(false) {
+		x.readAlarm.Forget() // freeBody has taken the deadline off
+	}
+	return end
 }
 
 // admits gives what the application is told of the client on a path, or the page
@@ -151,6 +155,9 @@ func (x *exchange) refuseHead(err error) ending {
 	}
 	x.work.request.Fields = x.work.request.Fields[:0]
 	x.work.isHead, x.work.form = false, anyForm
+	if x.stream != nil && x.stream.isGRPC() {
+		x.work.form = asGRPC
+	}
 	switch broken.Status {
 	case 431:
 		x.server.events.count(HeadTooLarge)
@@ -171,7 +178,6 @@ func (x *exchange) refuseTooLarge() ending {
 
 // refuse sends an answer of our own and gives the connection up.
 func (x *exchange) refuse(page *refusal) ending {
-	w := x.work
 	switch page {
 	case bodyTooLarge:
 		x.server.events.count(BodyTooLarge)
@@ -180,12 +186,17 @@ func (x *exchange) refuse(page *refusal) ending {
 	case upstreamSlow:
 		x.server.events.count(UpstreamTimeout)
 	}
+	return x.answerWith(page.in(x.form()))
+}
+
+// answerWith sends a page and gives the connection up.
+func (x *exchange) answerWith(p page) ending {
+	w := x.work
 	x.now = time.Now()
-	answer := page.in(x.form())
 	if x.stream != nil {
-		return x.stream.refuse(answer)
+		return x.stream.refuse(p)
 	}
-	w.out = answer.appendTo(w.out[:0], w.isHead)
+	w.out = p.appendTo(w.out[:0], w.isHead)
 	if err := x.flush(); err != nil {
 		return cut
 	}

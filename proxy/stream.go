@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"context"
+	"io"
 	"net/http"
 	"slices"
 	"strconv"
@@ -26,8 +27,10 @@ type stream struct {
 	request *http.Request
 	names   []string // of the request's fields, sorted
 	severed atomic.Bool
-	status  int  // of the answer whose head is about to be sent
-	pushed  bool // nothing is held back from the client
+	status  int   // of the answer whose head is about to be sent
+	pushed  bool  // nothing is held back from the client
+	taken   int64 // bytes read of the request's body
+	drained bool  // it has been read to its end
 
 	ending sync.Mutex // of over, and of the writer's deadlines
 	over   bool       // the writer is net/http's again
@@ -63,8 +66,13 @@ func (s *Server) serveStream(rw http.ResponseWriter, r *http.Request) {
 	}
 	defer t.finishStream()
 	t.work = s.streamWorks.Get().(*work)
-	if t.relay() == cut {
+	switch {
+	case t.relay() == cut:
 		t.abort()
+	case t.uploading():
+		// net/http resets the stream after the answer, since nobody will read the rest of
+		// the body. Some clients (curl 7.88) lose what comes together with that.
+		_ = t.push()
 	}
 	t.dropWork()
 }
@@ -142,8 +150,18 @@ func (t *stream) lend() {
 func (t *stream) read(p []byte) (int, error) {
 	n, err := t.request.Body.Read(p)
 	t.streams.useful.Add(int64(n))
+	t.taken += int64(n)
+	t.drained = err == io.EOF
 	return n, err
 }
+
+// uploading reports whether the client may still be sending.
+func (t *stream) uploading() bool {
+	length := t.request.ContentLength
+	return length != 0 && !t.drained && t.taken != length
+}
+
+func (t *stream) isGRPC() bool { return isGRPCType(t.request.Header.Get("Content-Type")) }
 
 // start sends the answer's head, or has net/http keep it for the first bytes of
 // the body.

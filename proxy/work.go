@@ -3,7 +3,6 @@ package proxy
 import (
 	"os"
 	"sync"
-	"time"
 
 	"mtls-sidecar/proxy/http1"
 )
@@ -112,7 +111,7 @@ func (s *source) Read(p []byte) (int, error) {
 		skip = 1
 	}
 	if s.upload != nil {
-		s.exchange.waitRead(time.Now(), s.exchange.server.config.BodyTimeout.Duration)
+		s.exchange.waitBody()
 		if s.upload.stopped.Load() {
 			// Looked at after the deadline is set: settle sets its own after this.
 			return skip, os.ErrDeadlineExceeded

@@ -21,7 +21,13 @@ var errorCodes = [...]string{
 	"CONNECT_ERROR", "ENHANCE_YOUR_CALM", "INADEQUATE_SECURITY", "HTTP_1_1_REQUIRED",
 }
 
-const refusedStream ErrorCode = 0x7
+// Those that are told apart.
+const (
+	RefusedStream      ErrorCode = 0x7
+	Cancel             ErrorCode = 0x8
+	EnhanceYourCalm    ErrorCode = 0xb
+	InadequateSecurity ErrorCode = 0xc
+)
 
 func (c ErrorCode) String() string {
 	if int(c) < len(errorCodes) {
@@ -139,7 +145,7 @@ func (a *Answer) streamFault(stream streamFault, taken bool) error {
 	case stream.Cause == nil:
 		return &http1.Error{Status: 502, Text: "the answer breaks the rules of HTTP/2: " + stream.Code.String()}
 	case stream.Cause.Error() == sayFromPeer:
-		return &H2CError{Reset: true, Code: stream.Code, Unprocessed: stream.Code == refusedStream, BodyTaken: taken, err: stream}
+		return &H2CError{Reset: true, Code: stream.Code, Unprocessed: stream.Code == RefusedStream, BodyTaken: taken, err: stream}
 	case stream.Cause.Error() == sayHeadLarge:
 		return errAnswerHeadTooLarge
 	case errors.As(stream.Cause, &ours):
