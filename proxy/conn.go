@@ -90,9 +90,9 @@ func (c *conn) drain() {
 // that cut. It is called by the registry, from another goroutine.
 func (c *conn) sever() int {
 	state := c.state.Swap(severed)
-	c.socket.Close()
+	defer c.socket.Close()
 	if streams := c.streams.Load(); streams != nil {
-		return streams.sever()
+		return streams.sever() // before net/http ends them for the socket's sake
 	}
 	c.closeApplication()
 	if state == lingering {

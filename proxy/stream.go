@@ -69,7 +69,7 @@ func (s *Server) serveStream(rw http.ResponseWriter, r *http.Request) {
 	switch {
 	case t.relay() == cut:
 		t.abort()
-	case t.uploading():
+	case t.uploading() && t.status == 0:
 		// net/http resets the stream after the answer, since nobody will read the rest of
 		// the body. Some clients (curl 7.88) lose what comes together with that.
 		_ = t.push()
@@ -121,7 +121,11 @@ func (t *stream) sever() bool {
 
 // abort resets the stream, so that the client can tell that the answer is not
 // whole (RFC 9113 §8.1).
-func (t *stream) abort() { t.setWriteDeadline(past) }
+func (t *stream) abort() {
+	if t.request.Context().Err() == nil { // else it has been reset (RFC 9113 §5.4.2)
+		t.setWriteDeadline(past)
+	}
+}
 
 func (t *stream) setReadDeadline(at time.Time) {
 	t.ending.Lock()

@@ -3,6 +3,7 @@ package proxy
 import (
 	"errors"
 	"net"
+	"os"
 	"time"
 )
 
@@ -33,7 +34,11 @@ func (w *wire) Write(p []byte) (int, error) {
 			_ = w.SetWriteDeadline(deadline)
 		}
 	}
-	return w.Conn.Write(p)
+	n, err := w.Conn.Write(p)
+	if errors.Is(err, os.ErrDeadlineExceeded) && w.owner.streams.Load() != nil {
+		w.owner.server.events.count(SendTimeout)
+	}
+	return n, err
 }
 
 var errFlood = errors.New("the client sends frames that carry nothing")
