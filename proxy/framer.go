@@ -95,7 +95,8 @@ func (s *Server) countFault(name string) {
 // serveStreams hands a connection over to net/http, which goes on with it on
 // goroutines of its own.
 func (s *Server) serveStreams(c *conn) {
-	c.streams.Store(&streams{conn: c, open: map[*stream]struct{}{}, span: c.now})
+	late := func() { s.events.count(SendTimeout) }
+	c.streams.Store(&streams{conn: c, batch: newBatch(c.socket, s.config.SendTimeout.Duration, late), open: map[*stream]struct{}{}, span: c.now})
 	f := s.framer
 	f.start.Do(func() {
 		f.serving.Go(func() {

@@ -28,6 +28,7 @@ type stream struct {
 	names   []string // of the request's fields, sorted
 	severed atomic.Bool
 	status  int   // of the answer whose head is about to be sent
+	wrote   bool  // something of the answer's body has been written
 	pushed  bool  // nothing is held back from the client
 	taken   int64 // bytes read of the request's body
 	drained bool  // it has been read to its end
@@ -69,7 +70,7 @@ func (s *Server) serveStream(rw http.ResponseWriter, r *http.Request) {
 	switch {
 	case t.relay() == cut:
 		t.abort()
-	case t.uploading() && t.status == 0:
+	case t.wrote && t.uploading():
 		// net/http resets the stream after the answer, since nobody will read the rest of
 		// the body. Some clients (curl 7.88) lose what comes together with that.
 		_ = t.push()
@@ -180,7 +181,7 @@ func (t *stream) start() {
 
 func (t *stream) write(p []byte) error {
 	t.start()
-	t.pushed = false
+	t.pushed, t.wrote = false, true
 	n, err := t.writer.Write(p)
 	t.streams.useful.Add(int64(n))
 	return err

@@ -7,16 +7,14 @@ import (
 	"time"
 
 	"go.uber.org/zap"
-
-	"mtls-sidecar/proxy/upstream"
 )
 
 // streams are the exchanges of one HTTP/2 connection (RFC 9113 §5), and what is
 // watched over them together: that the client does more than make work. The lock
 // is the connection's own.
 type streams struct {
-	conn       *conn
-	writeAlarm upstream.Alarm // of the socket; crypto/tls writes one record at a time
+	conn  *conn
+	batch *batch
 
 	mu     sync.Mutex
 	open   map[*stream]struct{}

@@ -3,7 +3,6 @@ package proxy
 import (
 	"errors"
 	"net"
-	"os"
 	"time"
 )
 
@@ -20,25 +19,37 @@ func (w *wire) Read(p []byte) (int, error) {
 	n, err := w.Conn.Read(p)
 	if streams := w.owner.streams.Load(); streams != nil && streams.floods(n) {
 		w.owner.logFlood()
-		w.Close()
+		w.Conn.Close()
 		return 0, errFlood
 	}
 	return n, err
 }
 
-// Write bounds each write by MTLS_SEND_TIMEOUT, whoever makes it: the framer, or
-// crypto/tls, which answers a KeyUpdate from within a read (RFC 8446 §4.6.3).
+// Write is given to the batch over HTTP/2, which bounds each write, whoever makes
+// it: the framer, or crypto/tls, which answers a KeyUpdate from within a read (RFC
+// 8446 §4.6.3).
 func (w *wire) Write(p []byte) (int, error) {
 	if streams := w.owner.streams.Load(); streams != nil {
-		if deadline, move := streams.writeAlarm.Due(time.Now(), w.owner.server.config.SendTimeout.Duration); move {
-			_ = w.SetWriteDeadline(deadline)
-		}
+		return streams.batch.Write(p)
 	}
-	n, err := w.Conn.Write(p)
-	if errors.Is(err, os.ErrDeadlineExceeded) && w.owner.streams.Load() != nil {
-		w.owner.server.events.count(SendTimeout)
+	return w.Conn.Write(p)
+}
+
+// Close lets go out what has been written.
+func (w *wire) Close() error {
+	if streams := w.owner.streams.Load(); streams != nil {
+		streams.batch.flush()
 	}
-	return n, err
+	return w.Conn.Close()
+}
+
+// SetWriteDeadline is called by crypto/tls before its last alert. The batch has
+// deadlines of its own.
+func (w *wire) SetWriteDeadline(t time.Time) error {
+	if w.owner.streams.Load() != nil {
+		return nil
+	}
+	return w.Conn.SetWriteDeadline(t)
 }
 
 var errFlood = errors.New("the client sends frames that carry nothing")
