@@ -96,6 +96,9 @@ func (x *exchange) attempt(up *upstream.Conn, whole bool) (end ending, again boo
 	if !whole {
 		source.upload = x.startUpload(up)
 	}
+	if x.stream != nil {
+		source.watch = x.startWatch() // costs nothing here: net/http tells
+	}
 	answer, err := x.readAnswerHead(&up.Reader)
 	if err != nil {
 		x.stopWatch()

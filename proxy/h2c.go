@@ -59,6 +59,9 @@ func (x *exchange) callApplication() ending {
 		x.work.answer.upload = c.body.upload
 	}
 	c.wait.init(c, cancel)
+	if x.stream != nil {
+		x.work.answer.watch = x.startWatch() // costs nothing here: net/http tells
+	}
 	end := c.run(ctx)
 	c.wait.end()
 	x.stopWatch()
