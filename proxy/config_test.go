@@ -49,7 +49,7 @@ func TestEveryVariableTakesItsForm(t *testing.T) {
 	if got := strings.Join(c.CertFile, "|"); got != "a.crt|b.crt" {
 		t.Errorf("lists are trimmed and empty elements dropped: got %q", got)
 	}
-	if c.UpstreamURL != (UpstreamURL{"unix", "/run/app.sock"}) {
+	if c.UpstreamURL != (UpstreamURL{Network: "unix", Address: "/run/app.sock"}) {
 		t.Errorf("MTLS_UPSTREAM_URL: got %+v", c.UpstreamURL)
 	}
 	if c.VerifyDepth != 3 || c.MaxHeaderBytes != 64<<10 || c.MaxBodyBytes != 10<<20 || c.IdleTimeout.Duration != 1500*time.Millisecond {

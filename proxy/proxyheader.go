@@ -182,7 +182,6 @@ var errChecksum = errors.New("whose checksum is wrong: it was altered on its way
 // checkExtensions walks what follows the addresses (§2.2, TLV), of which the
 // checksum alone matters here.
 func checkExtensions(head []byte) error {
-	found := false
 	for at := prefixV2 + addressBytes(proxyproto.AddressFamilyAndProtocol(head[prefixV2-3])); at < len(head); {
 		if len(head)-at < 3 {
 			return errors.New("with an extension cut short")
@@ -193,10 +192,9 @@ func checkExtensions(head []byte) error {
 			return errors.New("with an extension that is longer than the header")
 		}
 		if kind == proxyproto.PP2_TYPE_CRC32C {
-			if found || length != crc32.Size {
-				return errors.New("with several checksums, or one that is not of 4 bytes")
+			if length != crc32.Size {
+				return errors.New("with a checksum that is not of 4 bytes")
 			}
-			found = true
 			zeroed := bytes.Clone(head)
 			clear(zeroed[at : at+length]) // §2.2.3
 			if crc32.Checksum(zeroed, crc32.MakeTable(crc32.Castagnoli)) != binary.BigEndian.Uint32(head[at:]) {
