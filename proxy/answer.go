@@ -33,7 +33,7 @@ func (x *exchange) relayAnswer(source *http1.Reader, r *http1.Response) (ending,
 	}
 	w.downBody.Reset(source, body, r.Length)
 	if r.Length >= largeAnswer {
-		w.enlarge(source)
+		x.enlarge(source)
 	}
 	err := x.relayBody(source, framing)
 	if err == nil {
@@ -130,7 +130,7 @@ func (x *exchange) relayBody(source *http1.Reader, f answerFraming) error {
 			}
 		}
 		if relayed >= largeAnswer {
-			w.enlarge(source)
+			x.enlarge(source)
 		}
 		piece, err := w.downBody.Next()
 		if err == io.EOF {

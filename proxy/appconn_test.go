@@ -186,6 +186,9 @@ func TestTheApplicationMayListenOnAUnixSocket(t *testing.T) {
 	c := startSidecar(t, "unix://"+path).dial(t, nil)
 	c.send(simpleGet)
 	c.wantAnswer("GET", 200, "1")
+	if modeOf(t) == overHTTP2 {
+		return // where nobody lacks a Host
+	}
 	c.send("GET / HTTP/1.0\r\n\r\n")
 	c.wantAnswer("GET", 200, "1")
 	app.seen(t)

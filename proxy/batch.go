@@ -24,6 +24,7 @@ type batch struct {
 	room    sync.Cond // pending has become shorter, or the writer has ended
 	pending []byte
 	writing bool  // a goroutine is about to take pending
+	closing bool  // the deadline for the last words is set
 	err     error // of the last write
 	alarm   upstream.Alarm
 }
@@ -75,12 +76,11 @@ func (b *batch) write() {
 			b.mu.Unlock()
 			return
 		}
-		deadline, move := b.alarm.Due(time.Now(), b.timeout)
-		b.room.Broadcast()
-		b.mu.Unlock()
-		if move {
+		if deadline, move := b.alarm.Due(time.Now(), b.timeout); move && !b.closing {
 			_ = b.socket.SetWriteDeadline(deadline)
 		}
+		b.room.Broadcast()
+		b.mu.Unlock()
 		_, err := b.socket.Write(taken)
 		if cap(taken) == len(batchBuffer{}) {
 			batchBuffers.Put((*batchBuffer)(taken[:cap(taken)]))
@@ -95,9 +95,10 @@ func (b *batch) write() {
 func (b *batch) fail(err error) {
 	b.mu.Lock()
 	b.err = err
+	closing := b.closing
 	b.mu.Unlock()
 	b.socket.Close()
-	if errors.Is(err, os.ErrDeadlineExceeded) {
+	if errors.Is(err, os.ErrDeadlineExceeded) && !closing {
 		b.late()
 	}
 }
@@ -109,9 +110,8 @@ const closeTime = 5 * time.Second
 func (b *batch) flush() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.writing && b.err == nil {
-		_ = b.socket.SetWriteDeadline(time.Now().Add(closeTime))
-	}
+	b.closing = true
+	_ = b.socket.SetWriteDeadline(time.Now().Add(closeTime))
 	for b.writing && b.err == nil {
 		b.room.Wait()
 	}

@@ -101,7 +101,7 @@ type Config struct {
 	HTTP2 Switch `env:"MTLS_HTTP2" envDefault:"true"`
 	// HTTP2MaxStreams bounds the requests that one HTTP/2 connection may have in
 	// flight (nginx's http2_max_concurrent_streams).
-	HTTP2MaxStreams Count `env:"MTLS_HTTP2_MAX_STREAMS" envDefault:"250"`
+	HTTP2MaxStreams Count `env:"MTLS_HTTP2_MAX_STREAMS" envDefault:"128"`
 
 	// Upgrade lists the protocols that a request's Upgrade may switch to, or is
 	// none. h2c cannot be among them.

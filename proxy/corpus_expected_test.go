@@ -180,11 +180,11 @@ func (run *corpusRun) compare(t *testing.T, want expectedMessage, m *wireMessage
 	if strings.Contains(want.head, "\r\nX-Request-Id: *\r\n") {
 		head = ownRequestID.ReplaceAllString(head, "\r\nX-Request-Id: *\r\n")
 	}
-	if head != want.head {
+	if head != want.head && (!run.overHTTP2 || keptHead(head) != keptHead(want.head)) {
 		t.Errorf("%s (%s; cut at %v): the application got\n%q\nwant\n%q", run, run.rule, run.cuts, head, want.head)
 	}
 	got, body := m.body, want.body
-	if run.cuts != nil && strings.Contains(want.head, "\r\nTransfer-Encoding: chunked\r\n") {
+	if (run.cuts != nil || run.overHTTP2) && strings.Contains(want.head, "\r\nTransfer-Encoding: chunked\r\n") {
 		got, body = m.decoded, decodeChunks(t, want.body) // a chunk may go on in parts
 	}
 	if got != body {

@@ -20,7 +20,8 @@ import (
 type corpusRun struct {
 	*corpusCase
 	index     int
-	believed  bool  // with a certificate
+	believed  bool // with a certificate
+	overHTTP2 bool
 	cuts      []int // where the bytes are cut into TLS records, ascending
 	addr      string
 	expected  []expectedMessage

@@ -44,7 +44,7 @@ func TestTheApplicationIsToldWhatMTLSHeadersNames(t *testing.T) {
 			}
 			for name, want := range map[string][]string{
 				"ssl-client-verify": c.verify, "ssl-client-subject-dn": c.dn, "X-Info": c.info, "X-Only": c.only,
-				"X-Protocol": {strings.ReplaceAll(tls.VersionName(version), "TLS ", "TLSv") + ":."},
+				"X-Protocol": {strings.ReplaceAll(tls.VersionName(version), "TLS ", "TLSv") + map[bool]string{true: ":r", false: ":."}[client.ConnectionState().DidResume]},
 			} {
 				if got := values(head, name); !slices.Equal(trimmed(got), trimmed(want)) {
 					t.Errorf("%s: %s is %q, want %q", c.what, name, got, want)

@@ -32,10 +32,13 @@ func TestAnEarlyAnswerReachesAClientThatIsStillSending(t *testing.T) {
 		app := startBackend(t, refusing(tooEarly))
 		c := startSidecar(t, app.url).dial(t, nil)
 		c.send(request)
-		if answer := c.wantAnswer("POST", 401, "sign in"); !answer.Close {
+		if !c.asksTheApplication() && what == "asking" {
+			c.answer("POST") // 100, that nobody has asked the application for
+		}
+		if answer := c.wantAnswer("POST", 401, "sign in"); !answer.Close && c.endsConnections() {
 			t.Errorf("%s: the answer lacks Connection: close, but the rest of the body would be the next request", what)
 		}
-		c.wantEnd()
+		c.wantLast()
 	}
 }
 
@@ -50,7 +53,7 @@ func TestAnEarlyAnswerIsNotLostToAReset(t *testing.T) {
 	for range 20 {
 		c.send(strings.Repeat("u", 10<<10))
 	}
-	c.wantEnd()
+	c.wantLast()
 }
 
 func TestTheRestOfABodyAfterAnEarlyAnswerIsNoRequest(t *testing.T) {
@@ -70,8 +73,8 @@ func TestContinueIsAskedForAndGranted(t *testing.T) {
 	got := make(chan received, 1)
 	reading := readingAll(got, okAnswer)
 	app := startBackend(t, func(conn net.Conn, r *bufio.Reader, head string) bool {
-		if !strings.Contains(head, "\r\nexpect: 100-Continue\r\n") {
-			t.Errorf("the application was not asked:\n%s", head)
+		if asked := strings.Contains(head, "\r\nexpect: 100-Continue\r\n"); asked != (modeOf(t) != overHTTP2) {
+			t.Errorf("the application was asked: %t\n%s", asked, head)
 		}
 		_, _ = io.WriteString(conn, "HTTP/1.1 100 Continue\r\nX-A: 1\r\nConnection: X-B\r\nX-B: 2\r\n\r\n")
 		return reading(conn, r, head)
@@ -79,8 +82,12 @@ func TestContinueIsAskedForAndGranted(t *testing.T) {
 	c := startSidecar(t, app.url).dial(t, nil)
 	for range 2 {
 		c.send("POST / HTTP/1.1\r\nHost: h\r\nexpect: 100-Continue\r\nContent-Length: 5\r\n\r\n")
-		interim := make([]byte, len("HTTP/1.1 100 Continue\r\nX-A: 1\r\n\r\n"))
-		if _, err := io.ReadFull(c.r, interim); err != nil || string(interim) != "HTTP/1.1 100 Continue\r\nX-A: 1\r\n\r\n" {
+		want := "HTTP/1.1 100 Continue\r\nX-A: 1\r\n\r\n"
+		if !c.asksTheApplication() {
+			want = "HTTP/1.1 100 Continue\r\n\r\n"
+		}
+		interim := make([]byte, len(want))
+		if _, err := io.ReadFull(c.r, interim); err != nil || string(interim) != want {
 			t.Fatalf("got %q (%v)", interim, err)
 		}
 		c.send("hello")
@@ -100,8 +107,11 @@ func TestInterimAnswersGoToThoseWhoUnderstandThem(t *testing.T) {
 		"GET / HTTP/1.0\r\n\r\n":                                 okOld,
 	} {
 		c := s.dial(t, nil)
+		if !c.keepsFields() && strings.Contains(request, "HTTP/1.0") {
+			continue // nobody is that old there
+		}
 		c.send(request)
-		if got := c.wantEnd(); got != want {
+		if got := c.wantEnd(); c.kept(got) != c.kept(want) {
 			t.Errorf("%q: got\n%q\nwant\n%q", request, got, want)
 		}
 	}

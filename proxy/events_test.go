@@ -52,6 +52,12 @@ func TestEachLimitThatIsReachedIsCounted(t *testing.T) {
 	} {
 		name, _, _ := strings.Cut(test.entry, "=")
 		t.Run(name, func(t *testing.T) {
+			switch test.event {
+			case HeaderTimeout:
+				onlyHTTP1(t, "half a head")
+			case TunnelOpened, TunnelIdle:
+				onlyHTTP1(t, "Upgrade")
+			}
 			s := startSidecar(t, startBackend(t, test.app).url, test.entry)
 			s.dial(t, nil).send(test.send)
 			waitFor(t, "the event is counted", func() bool { return s.Count(test.event) == 1 })

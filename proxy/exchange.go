@@ -224,9 +224,9 @@ func (x *exchange) finish(up *upstream.Conn, end ending) ending {
 			end = closeAfter
 		}
 	}
-	if end != cut && complete && w.response.KeepAlive && len(up.Reader.Buffered()) == 0 {
+	mine := x.up.CompareAndSwap(up, nil) // else it is being closed
+	if mine && end != cut && complete && w.response.KeepAlive && len(up.Reader.Buffered()) == 0 {
 		up.Reader.Reset(nil, nil)
-		x.up.Store(nil) // before somebody else has it
 		x.server.pool.Put(up, x.hint, x.now, w.response.KeepAliveTimeout)
 	} else {
 		up.Close()

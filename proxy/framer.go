@@ -29,8 +29,8 @@ type framer struct {
 // Bounds of the memory that one connection may take.
 const (
 	maxReadFrame    = 16 << 10  // RFC 9113 §6.5.2's least, one TLS record
-	maxStreamUpload = 256 << 10 // of a body that the application does not take
-	maxConnUpload   = 1 << 20   // of all of a connection
+	maxStreamUpload = 128 << 10 // of a body that the application does not take
+	maxConnUpload   = 32 << 20  // of all of a connection
 )
 
 func newFramer(s *Server) *framer {
@@ -48,10 +48,12 @@ func newFramer(s *Server) *framer {
 		IdleTimeout:    config.IdleTimeout.Duration,
 		WriteTimeout:   s.streamTime(),
 		HTTP2: &http.HTTP2Config{
-			MaxConcurrentStreams:          int(config.HTTP2MaxStreams),
-			MaxReadFrameSize:              maxReadFrame,
-			MaxReceiveBufferPerStream:     maxStreamUpload,
-			MaxReceiveBufferPerConnection: maxConnUpload,
+			MaxConcurrentStreams:      int(config.HTTP2MaxStreams),
+			MaxReadFrameSize:          maxReadFrame,
+			MaxReceiveBufferPerStream: maxStreamUpload,
+			// As much for each stream that may be open: none can take the others' share,
+			// as net/http gives the connection's window back only when it is read.
+			MaxReceiveBufferPerConnection: min(int(config.HTTP2MaxStreams)*maxStreamUpload, maxConnUpload),
 			CountError:                    s.countFault,
 		},
 		ConnContext: func(ctx context.Context, socket net.Conn) context.Context {

@@ -53,7 +53,7 @@ func TestEveryFramingOfAnAnswerReachesTheClient(t *testing.T) {
 			c := s.dial(t, nil)
 			c.send(test.method, " / HTTP/1.1\r\nHost: h\r\n\r\n", "GET /last HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
 			want := test.want + "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok"
-			if got := c.wantEnd(); got != want {
+			if got := c.wantEnd(); c.kept(got) != c.kept(want) {
 				t.Errorf("the client got\n%q\nwant\n%q", got, want)
 			}
 		})
@@ -91,7 +91,7 @@ func TestEveryFramingOfARequestReachesTheApplication(t *testing.T) {
 				framing = append(framing, line)
 			}
 		}
-		if strings.Join(framing, "|") != test.framing {
+		if got := strings.Join(framing, "|"); got != test.framing && (c.keepsFields() || !strings.EqualFold(got, test.framing)) {
 			t.Errorf("%s: the application is told %q, want %q", test.what, framing, test.framing)
 		}
 	}
@@ -114,6 +114,9 @@ func TestTargetsReachTheApplicationInOriginForm(t *testing.T) {
 		{"M-SEARCH /x", "M-SEARCH /x"},
 		{"get /x", "get /x"},
 	} {
+		if modeOf(t) == overHTTP2 && strings.Contains(test.sent, "://") {
+			continue // a :path is a path (RFC 9113 §8.3.1)
+		}
 		c.send(test.sent, " HTTP/1.1\r\nHost: h\r\n\r\n")
 		c.wantAnswer("GET", 200, "ok")
 		if got, _, _ := strings.Cut(app.seen(t), "\r\n"); got != test.want+" HTTP/1.1" {

@@ -121,7 +121,7 @@ func (c *call) lookForEnd() error {
 // ask sends the request, once more if the application has done nothing about it.
 func (c *call) ask(ctx context.Context) error {
 	x, w := c.exchange, c.exchange.work
-	request := upstream.Request{Head: w.out, Interim: c.interim}
+	request := upstream.Request{Owner: x.conn, Head: w.out, Interim: c.interim}
 	if c.body != nil {
 		request.Body, request.Interrupt = c.body, c.body.interrupt
 	}
@@ -197,7 +197,7 @@ func (c *call) failed(err error) ending {
 		return c.reset(ended)
 	case errors.Is(err, errUpstreamSlow):
 		return x.upstreamFailed("waiting for the application's answer", err, upstreamSlow)
-	case errors.As(err, &broken), errors.As(err, &ended), errors.Is(err, upstream.ErrNotHTTP2):
+	case errors.As(err, &broken), errors.As(err, &ended), errors.Is(err, upstream.ErrNotHTTP2), errors.Is(err, io.ErrUnexpectedEOF):
 		return x.upstreamFailed("reading the application's answer", err, upstreamBroken)
 	default:
 		return x.upstreamFailed("connecting to the application", err, upstreamDown)

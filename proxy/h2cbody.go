@@ -18,7 +18,8 @@ type callBody struct {
 	mu    sync.Mutex  // held while a read goes on
 	rest  []byte      // of a piece that was larger than what was asked for
 	whole bool        // it has been read to its end
-	fault error       // why it has not
+
+	fault atomic.Pointer[error] // why it has not
 }
 
 var errBodyOver = errors.New("the rest of the body is not wanted")
@@ -66,7 +67,7 @@ func (b *callBody) next() error {
 		b.whole = true
 		b.upload.read.Store(true)
 	case err != nil:
-		b.fault = err
+		b.fault.Store(&err)
 	}
 	b.rest = piece
 	return err
@@ -97,7 +98,6 @@ func (b *callBody) end() (whole bool) {
 
 // isFault reports whether an error came from the client's side.
 func (b *callBody) isFault(err error) bool {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.fault != nil && errors.Is(err, b.fault)
+	fault := b.fault.Load()
+	return fault != nil && errors.Is(err, *fault)
 }

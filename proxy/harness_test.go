@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -109,6 +110,7 @@ func startSidecar(t testing.TB, upstream string, entries ...string) *sidecar {
 // newSidecar makes one that start starts, for tests that change it before.
 func newSidecar(t testing.TB, upstream string, entries ...string) *sidecar {
 	t.Helper()
+	classified(t)
 	a := testCA(t)
 	// Not t.TempDir, whose path has the test's name in it: a comma there would
 	// end a list's element.
@@ -208,6 +210,15 @@ type client struct {
 	r    *bufio.Reader
 	t    testing.TB
 	tail *recordTail // what came in, before it was decrypted
+	h2   *h2client   // nil: the connection speaks HTTP/1.1
+}
+
+// Write sends bytes of HTTP/1.1, as such or as the HTTP/2 that says the same.
+func (c *client) Write(p []byte) (int, error) {
+	if c.h2 != nil {
+		return c.h2.Write(p)
+	}
+	return c.Conn.Write(p)
 }
 
 // dial connects with a certificate or without (nil).
@@ -218,20 +229,32 @@ func (s *sidecar) dial(t testing.TB, certificate *tls.Certificate) *client {
 
 func (s *sidecar) dialWith(t testing.TB, config *tls.Config) *client {
 	t.Helper()
-	dialer := &net.Dialer{Timeout: hang}
+	c, err := s.reach(t, config, nil)
+	if err != nil {
+		t.Fatalf("connecting to the sidecar: %v", err)
+	}
+	return c
+}
+
+// reach connects from an address (nil: any), in the mode of the test.
+func (s *sidecar) reach(t testing.TB, config *tls.Config, from net.Addr) (*client, error) {
+	t.Helper()
+	config = s.arranged(t, config)
+	dialer := &net.Dialer{Timeout: hang, LocalAddr: from}
 	socket, err := dialer.Dial("tcp", s.addr)
 	if err != nil {
-		t.Fatalf("dialling the sidecar: %v", err)
+		return nil, err
 	}
 	t.Cleanup(func() { socket.Close() })
 	_ = socket.SetDeadline(time.Now().Add(hang))
 	tail := &recordTail{Conn: socket}
 	conn := tls.Client(tail, config)
 	if err := conn.Handshake(); err != nil {
-		t.Fatalf("handshake with the sidecar: %v", err)
+		return nil, err
 	}
 	t.Cleanup(func() { conn.Close() })
-	return &client{conn, bufio.NewReader(conn), t, tail}
+	c := &client{Conn: conn, r: bufio.NewReader(conn), t: t, tail: tail}
+	return c.carried(), nil
 }
 
 // clientConfig presents the certificate whatever CAs the server names.
@@ -245,7 +268,10 @@ func clientConfig(certificate *tls.Certificate) *tls.Config {
 
 func (c *client) send(parts ...string) {
 	c.t.Helper()
-	if _, err := io.WriteString(c.Conn, strings.Join(parts, "")); err != nil {
+	if !c.endsConnections() { // there is nothing behind a request
+		parts = slices.DeleteFunc(parts, func(part string) bool { return part == smuggled })
+	}
+	if _, err := io.WriteString(c, strings.Join(parts, "")); err != nil {
 		c.t.Fatalf("sending: %v", err)
 	}
 }
@@ -261,12 +287,18 @@ func (c *client) answer(method string) (*http.Response, string) {
 	if err != nil {
 		c.t.Fatalf("reading the answer's body: %v", err)
 	}
+	if c.h2 != nil && answer.StatusCode >= 200 {
+		answer.Close = c.h2.settled() || answer.Close
+	}
 	return answer, string(body)
 }
 
 // rest reads to the end and returns what came and how it ended: nil for a
 // clean TLS end, io.ErrUnexpectedEOF for one without close_notify.
 func (c *client) rest() (string, error) {
+	if c.h2 != nil {
+		return c.h2.rest(c.r, c.r.Buffered)
+	}
 	body, err := io.ReadAll(c.r)
 	if err == nil && !c.tail.ended() {
 		err = io.ErrUnexpectedEOF

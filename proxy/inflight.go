@@ -39,7 +39,7 @@ type exchange struct {
 // closeApplication ends the application's part. It may be called from another
 // goroutine.
 func (x *exchange) closeApplication() {
-	if up := x.up.Load(); up != nil {
+	if up := x.up.Swap(nil); up != nil { // else somebody else may have it by now
 		up.Close()
 	}
 	if cancel := x.cancel.Load(); cancel != nil {

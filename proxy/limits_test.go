@@ -60,7 +60,7 @@ func TestAClientThatDoesNotReadMayStillSend(t *testing.T) {
 	c := s.dial(t, nil)
 	c.send(fmt.Sprintf("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: %d\r\n\r\n", size))
 	sum := sha256.New()
-	if _, err := io.Copy(c.Conn, io.TeeReader(randomBytes(2, size), sum)); err != nil {
+	if _, err := io.Copy(c, io.TeeReader(randomBytes(2, size), sum)); err != nil {
 		t.Fatalf("sending: %v", err)
 	}
 	if got := await(t, "the application has the body", sums); got[0] != hexSum(sum) {

@@ -72,6 +72,9 @@ func (a *liveApp) serve(conn net.Conn, r *bufio.Reader, head string) bool {
 	switch kind := strings.Split(path, "/")[1]; kind {
 	case "tunnel":
 		defer close(s.over)
+		if !strings.Contains(head, "\r\nUpgrade: ") {
+			return echoing(conn, r, head)
+		}
 		_, _ = io.WriteString(conn, switched)
 		_, _ = io.Copy(onlyWriter{conn}, r)
 		return false
@@ -174,6 +177,11 @@ func (a *liveApp) begins(c *client, kind, path string) *liveExchange {
 	x := &liveExchange{kind: kind, path: path, client: c, stage: a.stage(path)}
 	switch kind {
 	case "tunnel":
+		if c.h2 != nil { // its tunnels are exchanges with both bodies at once
+			c.send(strings.Replace(chunkedPost("", ""), " / ", " "+path+" ", 1))
+			x.body = c.hasHead(path)
+			break
+		}
 		c.send(strings.Replace(upgradeHead, "/chat", path, 1))
 		c.wantSwitch()
 	case "upload":
@@ -184,14 +192,20 @@ func (a *liveApp) begins(c *client, kind, path string) *liveExchange {
 		return x
 	default:
 		c.send(get(path))
-		answer, err := http.ReadResponse(c.r, &http.Request{Method: "GET"})
-		if err != nil || answer.StatusCode != 200 {
-			c.t.Fatalf("%s: got %v (%v)", path, answer, err)
-		}
-		x.body = answer.Body
+		x.body = c.hasHead(path)
 	}
 	x.moves()
 	return x
+}
+
+// hasHead reads an answer's head and returns its body.
+func (c *client) hasHead(path string) io.Reader {
+	c.t.Helper()
+	answer, err := http.ReadResponse(c.r, &http.Request{Method: "GET"})
+	if err != nil || answer.StatusCode != 200 {
+		c.t.Fatalf("%s: got %v (%v)", path, answer, err)
+	}
+	return answer.Body
 }
 
 func get(path string) string { return "GET " + path + " HTTP/1.1\r\nHost: h\r\n\r\n" }
@@ -209,6 +223,10 @@ func (x *liveExchange) moves() {
 		waitFor(x.t, "the application has the piece", func() bool { return x.stage.received() >= x.moved*len(piece) })
 		return
 	case "tunnel":
+		if x.h2 != nil {
+			x.send(fmt.Sprintf("%x\r\n%s\r\n", len(piece), piece))
+			break
+		}
 		x.send(piece)
 		from = x.r
 	default:
@@ -225,6 +243,13 @@ func (x *liveExchange) ends() {
 	x.t.Helper()
 	for x.kind != "tunnel" && x.kind != "held" && x.moved < pieces {
 		x.moves()
+	}
+	if x.kind == "tunnel" && x.h2 != nil {
+		x.send("0\r\n\r\n")
+		if rest, err := io.ReadAll(x.body); err != nil || len(rest) > 0 {
+			x.t.Errorf("%s: after the last piece: %q (%v), want the answer's end", x.path, rest, err)
+		}
+		return
 	}
 	switch x.kind {
 	case "tunnel":

@@ -40,7 +40,9 @@ func (w *liveWorld) enters(who *pkiClient, version uint16, turn turn) *guest {
 	g.brief = g.begins("download", d)
 	g.held = g.begins("held", d)
 	g.second = w.next("plain")
-	g.held.send(get(g.second))
+	if g.held.pipelines() {
+		g.held.send(get(g.second))
+	}
 	return g
 }
 
@@ -114,6 +116,9 @@ func (g *guest) finishes() {
 		x.moves()
 	}
 	g.held.ends()
+	if !g.held.pipelines() {
+		g.held.send(get(g.second))
+	}
 	g.w.hearsOf(g.held.client, g.second, g.w.hears(g.who.cn, d), d)
 	g.brief.ends()
 	g.w.asks(g.brief.client, g.who.cn, d)

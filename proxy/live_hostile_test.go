@@ -1,15 +1,12 @@
 package proxy
 
 import (
-	"bufio"
 	"bytes"
 	"crypto/rand"
-	"crypto/tls"
 	"crypto/x509"
 	"fmt"
 	"io"
 	"math/big"
-	"net"
 	"net/http"
 	"sync/atomic"
 	"testing"
@@ -67,13 +64,11 @@ func (l *load) run(v *visitor, kept bool, want string) {
 	var c *client
 	for n := 0; !l.stop.Load(); n++ {
 		if c == nil {
-			conn, err := tls.DialWithDialer(&net.Dialer{Timeout: hang}, "tcp", l.w.addr, v.config())
-			if err != nil {
+			var err error
+			if c, err = l.w.reach(l.w.t, v.config(), nil); err != nil {
 				l.faults <- fmt.Errorf("connecting: %w", err)
 				return
 			}
-			_ = conn.SetDeadline(time.Now().Add(hang))
-			c = &client{Conn: conn, r: bufio.NewReader(conn)}
 		}
 		err := l.ask(c, fmt.Sprintf("/plain/%p/%d", v, n), want)
 		if !kept || err != nil {
@@ -92,7 +87,7 @@ func (l *load) run(v *visitor, kept bool, want string) {
 }
 
 func (l *load) ask(c *client, path, want string) error {
-	if _, err := io.WriteString(c.Conn, get(path)); err != nil {
+	if _, err := io.WriteString(c, get(path)); err != nil {
 		return fmt.Errorf("asking: %w", err)
 	}
 	answer, err := http.ReadResponse(c.r, nil)

@@ -74,7 +74,9 @@ func TestACutIsLoggedWithItsReasonOnce(t *testing.T) {
 			t.Errorf("%s: got %v, want %v", key, got[key], want)
 		}
 	}
-	waitFor(t, "the connection is gone", func() bool { return w.open() == 0 })
+	if x.endsConnections() {
+		waitFor(t, "the connection is gone", func() bool { return w.open() == 0 })
+	}
 }
 
 func TestAnIdleConnectionIsNotCutButRefusedWhenItAsks(t *testing.T) {
@@ -133,7 +135,9 @@ func TestWhereTheOtherSideDoesNotReadTheExchangeIsCutToo(t *testing.T) {
 		t.Errorf("the client's write ended with %v", err)
 	}
 	await(t, "the end of the flood", w.app.stage(flood).over)
-	waitFor(t, "the connections are gone", func() bool { return w.open() == 0 })
+	if reader.endsConnections() {
+		waitFor(t, "the connections are gone", func() bool { return w.open() == 0 })
+	}
 }
 
 func TestSeveralLossesAreEachGivenTheirSecond(t *testing.T) {
@@ -217,7 +221,7 @@ func (w *liveWorld) busyConns() (n int) {
 // connOf is the sidecar's end of a client's connection, if a request is in flight.
 func (w *liveWorld) connOf(c *client) *conn {
 	for _, other := range w.conns.identified() {
-		if other.told.Load() && other.socket != nil && other.socket.RemoteAddr().String() == c.LocalAddr().String() {
+		if len(other.telling()) > 0 && other.socket != nil && other.socket.RemoteAddr().String() == c.LocalAddr().String() {
 			return other
 		}
 	}

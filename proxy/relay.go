@@ -153,6 +153,7 @@ func (x *exchange) refuseHead(err error) ending {
 		x.server.log.Debug("request not read", zap.String("remote", x.conn.remote), zap.Error(err))
 		return cut
 	}
+	x.parting = true // as over HTTP/1.1: who sends such heads has a connection for each
 	x.work.request.Fields = x.work.request.Fields[:0]
 	x.work.isHead, x.work.form = false, anyForm
 	if x.stream != nil && x.stream.isGRPC() {

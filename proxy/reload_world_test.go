@@ -270,7 +270,7 @@ func (s *sidecar) verdict(t testing.TB, certificate *tls.Certificate) string {
 
 func (c *client) verdict() string {
 	c.t.Helper()
-	_, _ = io.WriteString(c.Conn, getRequest)
+	_, _ = io.WriteString(c, getRequest)
 	_, body := c.answer("GET")
 	return body
 }

@@ -59,83 +59,85 @@ type change struct {
 	want         expectation
 }
 
-var changes = []change{
-	{name: "nothing", random: true, file: true, want: believed},
-	{
-		name: "the CA is replaced", want: expectation{status: 400},
-		back: func(t *testing.T, first *replica, _ string) *replica {
-			first.believes(t, anotherCA(t))
-			return first
+func changes() []change {
+	return []change{
+		{name: "nothing", random: true, file: true, want: believed},
+		{
+			name: "the CA is replaced", want: expectation{status: 400},
+			back: func(t *testing.T, first *replica, _ string) *replica {
+				first.believes(t, anotherCA(t))
+				return first
+			},
 		},
-	},
-	{
-		// The set of CAs is in keys made of a file: every session is made anew.
-		name: "a CA is added", random: true, file: false, want: believed,
-		back: func(t *testing.T, first *replica, _ string) *replica {
-			first.believes(t, testCA(t).ca.Cert, anotherCA(t))
-			return first
+		{
+			// The set of CAs is in keys made of a file: every session is made anew.
+			name: "a CA is added", random: true, file: false, want: believed,
+			back: func(t *testing.T, first *replica, _ string) *replica {
+				first.believes(t, testCA(t).ca.Cert, anotherCA(t))
+				return first
+			},
 		},
-	},
-	{
-		name: "the mode is on now", file: true, want: believed,
-		back: func(t *testing.T, first *replica, upstream string) *replica {
-			return startReplica(t, upstream, first.material, "MTLS_VERIFY_CLIENT=on")
+		{
+			name: "the mode is on now", file: true, want: believed,
+			back: func(t *testing.T, first *replica, upstream string) *replica {
+				return startReplica(t, upstream, first.material, "MTLS_VERIFY_CLIENT=on")
+			},
 		},
-	},
-	{
-		name: "the mode is on now, with alerts", file: true, want: believed,
-		back: func(t *testing.T, first *replica, upstream string) *replica {
-			return startReplica(t, upstream, first.material, "MTLS_VERIFY_CLIENT=on", "MTLS_REJECT_WITH=alert")
+		{
+			name: "the mode is on now, with alerts", file: true, want: believed,
+			back: func(t *testing.T, first *replica, upstream string) *replica {
+				return startReplica(t, upstream, first.material, "MTLS_VERIFY_CLIENT=on", "MTLS_REJECT_WITH=alert")
+			},
 		},
-	},
-	{
-		name: "the mode is off now", want: expectation{200, "NONE", ""},
-		back: func(t *testing.T, first *replica, upstream string) *replica {
-			return startReplica(t, upstream, first.material, "MTLS_VERIFY_CLIENT=off")
+		{
+			name: "the mode is off now", want: expectation{200, "NONE", ""},
+			back: func(t *testing.T, first *replica, upstream string) *replica {
+				return startReplica(t, upstream, first.material, "MTLS_VERIFY_CLIENT=off")
+			},
 		},
-	},
-	{
-		name: "the certificate expires", entry: "MTLS_SESSION_TIMEOUT=24h", want: expectation{status: 400},
-		back: func(_ *testing.T, first *replica, _ string) *replica {
-			first.clock.set(2 * time.Hour)
-			return first
+		{
+			name: "the certificate expires", entry: "MTLS_SESSION_TIMEOUT=24h", want: expectation{status: 400},
+			back: func(_ *testing.T, first *replica, _ string) *replica {
+				first.clock.set(2 * time.Hour)
+				return first
+			},
 		},
-	},
-	{
-		name: "the session is too old", entry: "MTLS_SESSION_TIMEOUT=10m", want: believed,
-		back: func(_ *testing.T, first *replica, _ string) *replica {
-			first.clock.set(11 * time.Minute)
-			return first
+		{
+			name: "the session is too old", entry: "MTLS_SESSION_TIMEOUT=10m", want: believed,
+			back: func(_ *testing.T, first *replica, _ string) *replica {
+				first.clock.set(11 * time.Minute)
+				return first
+			},
 		},
-	},
-	{
-		name: "the chain is unknown to this process", file: true, want: believed,
-		back: func(t *testing.T, first *replica, upstream string) *replica {
-			return startReplica(t, upstream, first.material)
+		{
+			name: "the chain is unknown to this process", file: true, want: believed,
+			back: func(t *testing.T, first *replica, upstream string) *replica {
+				return startReplica(t, upstream, first.material)
+			},
 		},
-	},
-	{
-		name: "the chain is unknown to this process, and expired", entry: "MTLS_SESSION_TIMEOUT=24h", want: expectation{status: 400},
-		back: func(t *testing.T, first *replica, upstream string) *replica {
-			second := startReplica(t, upstream, first.material, "MTLS_SESSION_TIMEOUT=24h")
-			second.clock.set(2 * time.Hour)
-			return second
+		{
+			name: "the chain is unknown to this process, and expired", entry: "MTLS_SESSION_TIMEOUT=24h", want: expectation{status: 400},
+			back: func(t *testing.T, first *replica, upstream string) *replica {
+				second := startReplica(t, upstream, first.material, "MTLS_SESSION_TIMEOUT=24h")
+				second.clock.set(2 * time.Hour)
+				return second
+			},
 		},
-	},
-	{
-		name: "the chain is unknown to this process, and its CA untrusted", want: expectation{status: 400},
-		back: func(t *testing.T, first *replica, upstream string) *replica {
-			second := startReplica(t, upstream, first.material)
-			second.believes(t, anotherCA(t))
-			return second
+		{
+			name: "the chain is unknown to this process, and its CA untrusted", want: expectation{status: 400},
+			back: func(t *testing.T, first *replica, upstream string) *replica {
+				second := startReplica(t, upstream, first.material)
+				second.believes(t, anotherCA(t))
+				return second
+			},
 		},
-	},
+	}
 }
 
 func TestWhateverChangesAResumedSessionIsJudgedByToday(t *testing.T) {
 	everyKeying(t, func(t *testing.T, version uint16, material [][]byte) {
 		app := startBackend(t, answering(okAnswer))
-		for _, test := range changes {
+		for _, test := range changes() {
 			t.Run(test.name, func(t *testing.T) {
 				first := startReplica(t, app.url, material, strings.Fields(test.entry)...)
 				v := newVisitor(version, issue(t, pki.Options{NotAfter: time.Now().Add(time.Hour)}))

@@ -55,6 +55,9 @@ func TestPathsAreServedAsMTLSRoutesSays(t *testing.T) {
 		app := startBackend(t, answering(okAnswer))
 		s := startSidecar(t, app.url, settings, "MTLS_ROUTES=/clients/=require /healthz=off /=optional")
 		for _, row := range append(rows, always...) {
+			if modeOf(t) == overHTTP2 && strings.Contains(row.path, "://") {
+				continue // a :path is a path (RFC 9113 §8.3.1)
+			}
 			c := s.dial(t, clients[row.who])
 			c.send("GET " + row.path + " HTTP/1.1\r\nHost: a\r\nVERIFIED: SUCCESS\r\nX-Original-URL: /clients\r\nx-rewrite-url: /clients\r\nSCRIPT_NAME: /x\r\nPath-Info: /clients\r\n\r\n")
 			answer, body := c.answer("GET")
@@ -138,7 +141,7 @@ func TestWhoIsNotAskedIsNotJudged(t *testing.T) {
 	var told []bool
 	app := startBackend(t, func(conn net.Conn, r *bufio.Reader, head string) bool {
 		for _, c := range s.conns.identified() {
-			told = append(told, c.told.Load())
+			told = append(told, len(c.telling()) > 0)
 		}
 		return answering(okAnswer)(conn, r, head)
 	})

@@ -5,7 +5,6 @@ import (
 	"io"
 	"net/http"
 	"slices"
-	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -27,9 +26,10 @@ type stream struct {
 	request *http.Request
 	names   []string // of the request's fields, sorted
 	severed atomic.Bool
-	status  int   // of the answer whose head is about to be sent
-	wrote   bool  // something of the answer's body has been written
-	pushed  bool  // nothing is held back from the client
+	status  int  // of the answer whose head is about to be sent
+	wrote   bool // something of the answer's body has been written
+	pushed  bool // nothing is held back from the client
+	since   time.Time
 	taken   int64 // bytes read of the request's body
 	drained bool  // it has been read to its end
 
@@ -60,6 +60,7 @@ func (s *Server) serveStream(rw http.ResponseWriter, r *http.Request) {
 	t := &stream{writer: writer, streams: c.streams.Load(), header: rw.Header(), request: r}
 	t.exchange.server, t.exchange.conn, t.exchange.stream = s, c, t
 	t.now = time.Now()
+	t.since = t.now
 	t.writeAlarm.Reach(t.now, s.streamTime()) // net/http has set this one
 	if !t.streams.add(t) {
 		t.abort()
@@ -87,10 +88,15 @@ func (t *stream) finishStream() {
 		t.closeApplication()
 		t.abort()
 	}
+	if t.uploading() {
+		// What the window let the client send, and nobody has read, was not for nothing.
+		t.streams.useful.Add(maxStreamUpload / floodShare)
+	}
 	t.ending.Lock()
 	t.over = true
 	t.ending.Unlock()
-	t.streams.remove(t, !t.begun && t.request.Context().Err() != nil && !t.severed.Load())
+	cancelled := !t.begun && t.request.Context().Err() != nil && !t.severed.Load()
+	t.streams.remove(t, cancelled && time.Since(t.since) < soon)
 }
 
 func (t *stream) relay() ending {
@@ -167,104 +173,6 @@ func (t *stream) uploading() bool {
 }
 
 func (t *stream) isGRPC() bool { return isGRPCType(t.request.Header.Get("Content-Type")) }
-
-// start sends the answer's head, or has net/http keep it for the first bytes of
-// the body.
-func (t *stream) start() {
-	if t.status == 0 {
-		return
-	}
-	t.writer.WriteHeader(t.status)
-	t.status = 0
-	clear(t.header) // it has been copied; what is put there now are trailers
-}
-
-func (t *stream) write(p []byte) error {
-	t.start()
-	t.pushed, t.wrote = false, true
-	n, err := t.writer.Write(p)
-	t.streams.useful.Add(int64(n))
-	return err
-}
-
-// push sends what net/http holds back: nothing more may come for a while.
-func (t *stream) push() error {
-	if t.pushed && t.status == 0 {
-		return nil
-	}
-	t.start()
-	t.pushed = true
-	return t.writer.FlushError()
-}
-
-// setHead keeps the head of an answer until start.
-func (t *stream) setHead(r *http1.Response, f answerFraming) {
-	clear(t.header)
-	t.status = r.Status
-	t.header["Date"], t.header["Content-Type"], t.header["Content-Length"] = nil, nil, nil // net/http adds none then
-	values := make([]string, 0, len(r.Fields)+1)
-	for i := range r.Fields {
-		field := &r.Fields[i]
-		value, passes := t.answerField(r, field)
-		if !passes {
-			continue
-		}
-		values = appendValue(t.header, values, field.Name, value)
-	}
-	if f.close {
-		t.header["Connection"] = append(values, "close")[len(values):] // net/http sends GOAWAY for it
-	}
-}
-
-// appendValue adds a field to a header; values is where its text is kept.
-func appendValue(header http.Header, values []string, name, value []byte) []string {
-	key := http.CanonicalHeaderKey(string(name))
-	values = append(values, string(value))
-	if held := header[key]; len(held) > 0 {
-		header[key] = append(held, values[len(values)-1])
-	} else {
-		header[key] = values[len(values)-1 : len(values) : len(values)]
-	}
-	return values
-}
-
-// interim sends an answer before the final one.
-func (t *stream) interim(r *http1.Response) {
-	t.setHead(r, answerFraming{})
-	t.start()
-}
-
-// refuse gives an answer of our own.
-func (t *stream) refuse(p page) ending {
-	clear(t.header)
-	t.header["Date"], t.header["Content-Type"], t.header["Content-Length"] = nil, nil, nil
-	for _, field := range p.fields {
-		t.header[field[0]] = []string{field[1]}
-	}
-	if t.leaving() {
-		t.header["Connection"] = []string{"close"}
-	}
-	t.status, t.begun = p.status, true
-	if len(p.body) > 0 {
-		t.header["Content-Length"] = []string{strconv.Itoa(len(p.body))}
-	}
-	if t.work.isHead || len(p.body) == 0 {
-		t.start()
-		return keep
-	}
-	if t.write(p.body) != nil {
-		return cut
-	}
-	return keep
-}
-
-// setTrailers has net/http end the answer with trailer fields.
-func (t *stream) setTrailers(fields []http1.Field) {
-	for i := range fields {
-		key := http.TrailerPrefix + http.CanonicalHeaderKey(string(fields[i].Name))
-		t.header[key] = append(t.header[key], string(fields[i].Value))
-	}
-}
 
 // trailer is the request's trailer section, once its body has ended. net/http
 // passes on those fields that were announced.

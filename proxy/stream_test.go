@@ -124,7 +124,7 @@ func TestMessagesMayArriveByteByByte(t *testing.T) {
 		return true
 	})
 	c := startSidecar(t, app.url).dial(t, nil)
-	request := chunkedPost("X-A: 1\r\n", "4;e\r\ngood\r\n04\r\n day\r\n0\r\nX-U: 2\r\n\r\n")
+	request := chunkedPost("X-A: 1\r\nTrailer: X-U\r\n", "4;e\r\ngood\r\n04\r\n day\r\n0\r\nX-U: 2\r\n\r\n")
 	for range 2 {
 		for i := range len(request) {
 			c.send(request[i : i+1])

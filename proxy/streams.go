@@ -22,9 +22,13 @@ type streams struct {
 	total  uint32    // streams so far
 	reset  uint32    // of those, how many the client has cancelled before an answer
 	idle   time.Time // since when there is none; zero: there is one
+	abused bool      // it is being closed for what the client has cancelled
 	closed bool      // the connection has ended
 
-	useful atomic.Int64 // bytes of requests and answers in this span
+	gone atomic.Bool // the socket has nothing more to read
+
+	inFlight atomic.Int64 // exchanges
+	useful   atomic.Int64 // bytes of requests and answers in this span
 	// Of the goroutine that reads the socket alone:
 	received int64 // bytes in this span
 	span     time.Time
@@ -39,9 +43,11 @@ const (
 	floodSlack = 8 << 20
 	floodShare = 8
 
-	// fewResets is how many streams a client may cancel before its answer,
-	// however many it lets finish; after that it is no more than half.
+	// fewResets is how many streams a client may cancel soon and before an answer,
+	// however many it lets finish; after that it is no more than half. Those that
+	// live longer are bounded by MTLS_HTTP2_MAX_STREAMS, and may be deadlines that pass.
 	fewResets = 200
+	soon      = time.Second
 )
 
 // add takes in a new exchange, or reports that the connection is over.
@@ -55,6 +61,7 @@ func (s *streams) add(t *stream) bool {
 	t.hint = s.conn.hint + s.total
 	t.ids = s.ids.fork(s.total)
 	s.open[t] = struct{}{}
+	s.inFlight.Add(1)
 	return true
 }
 
@@ -62,11 +69,14 @@ func (s *streams) add(t *stream) bool {
 func (s *streams) remove(t *stream, cancelled bool) {
 	s.mu.Lock()
 	delete(s.open, t)
+	s.inFlight.Add(-1)
 	last := s.closed && len(s.open) == 0
+	cancelled = cancelled && !s.gone.Load()
 	if cancelled {
 		s.reset++
 	}
-	abused := !s.closed && s.reset > fewResets && s.reset > s.total/2
+	abused := cancelled && !s.closed && !s.abused && s.reset > fewResets && s.reset > s.total/2
+	s.abused = s.abused || abused
 	s.mu.Unlock()
 	if abused {
 		s.conn.logResets()
@@ -133,7 +143,8 @@ func (s *streams) floods(n int) bool {
 		s.useful.Store(0)
 		return false
 	}
-	return s.received-floodSlack > floodShare*s.useful.Load()
+	unread := s.inFlight.Load() * maxStreamUpload // of bodies, at most
+	return s.received-floodSlack-unread > floodShare*s.useful.Load()
 }
 
 func (c *conn) logFlood() {

@@ -35,7 +35,7 @@ func TestAHeadThatDoesNotComeEndsTheConnection(t *testing.T) {
 		case <-ended:
 			dripping = false
 		case <-time.After(5 * time.Millisecond):
-			_, _ = io.WriteString(c.Conn, "X")
+			_, _ = io.WriteString(c, "X")
 		}
 	}
 	app.sawNothing(t)
@@ -68,7 +68,9 @@ func TestAClientThatDoesNotReadIsCut(t *testing.T) {
 	c := s.dial(t, nil)
 	c.send(simpleGet)
 	await(t, "the application is told to stop", stopped)
-	waitFor(t, "the connection is gone", func() bool { return s.open() == 0 })
+	if c.endsConnections() {
+		waitFor(t, "the connection is gone", func() bool { return s.open() == 0 })
+	}
 }
 
 // open counts the sidecar's connections.

@@ -17,7 +17,12 @@ type wire struct {
 
 func (w *wire) Read(p []byte) (int, error) {
 	n, err := w.Conn.Read(p)
-	if streams := w.owner.streams.Load(); streams != nil && streams.floods(n) {
+	streams := w.owner.streams.Load()
+	switch {
+	case streams == nil:
+	case err != nil:
+		streams.gone.Store(true) // what ends now, ends with the connection
+	case streams.floods(n):
 		w.owner.logFlood()
 		w.Conn.Close()
 		return 0, errFlood

@@ -90,12 +90,18 @@ func (c *client) wantAnswer(method string, status int, body string) *http.Respon
 }
 
 // wantRefusal reads a page of ours, which must be the last thing on its
-// connection, and returns it.
+// connection where it ends one, and returns it.
 func (c *client) wantRefusal(method string, status int) (*http.Response, string) {
 	c.t.Helper()
 	answer, page := c.answer(method)
+	if answer.StatusCode == 100 && !c.asksTheApplication() {
+		answer, page = c.answer(method)
+	}
 	if answer.StatusCode != status {
 		c.t.Errorf("got status %d, want %d: %s", answer.StatusCode, status, page)
+	}
+	if !c.endsConnections() {
+		return answer, page
 	}
 	if !answer.Close {
 		c.t.Error("the refusal lacks Connection: close")
@@ -124,6 +130,15 @@ func (c *client) wantEnd() string {
 		c.t.Errorf("the connection ended with %v, want close_notify", err)
 	}
 	return rest
+}
+
+// wantLast wants nothing more after an answer that came before the end of its
+// request, and the end of the connection where that ends it.
+func (c *client) wantLast() {
+	c.t.Helper()
+	if c.endsConnections() {
+		c.wantEnd()
+	}
 }
 
 // post is a request with a body of known length.
@@ -177,7 +192,7 @@ func (c *client) sendAside(parts ...string) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		_, _ = io.WriteString(c.Conn, strings.Join(parts, ""))
+		_, _ = io.WriteString(c, strings.Join(parts, ""))
 	}()
 	c.t.Cleanup(func() {
 		c.Close()

@@ -55,9 +55,10 @@ const (
 
 var largeBuffers = sync.Pool{New: func() any { return new([largeSize]byte) }}
 
-// enlarge lends the reader of an answer a large buffer.
-func (w *work) enlarge(r *http1.Reader) {
-	if w.large == nil {
+// enlarge lends the reader of an answer a large buffer. Over HTTP/2 a frame is what
+// is worth reading at once, and there may be hundreds of readers.
+func (x *exchange) enlarge(r *http1.Reader) {
+	if w := x.work; w.large == nil && x.stream == nil {
 		w.large = largeBuffers.Get().(*[largeSize]byte)
 		r.Grow(w.large[:])
 	}

@@ -32,6 +32,10 @@ func serve(environ []string) error {
 	if err != nil {
 		return err
 	}
+	// net/http says some things about the application's HTTP/2 there.
+	if restore, err := zap.RedirectStdLogAt(log, zap.DebugLevel); err == nil {
+		defer restore()
+	}
 	server, err := prepareUnless(ends, config, log)
 	if server == nil {
 		return err
