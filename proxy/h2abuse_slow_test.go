@@ -193,7 +193,7 @@ func TestAbuseBySilenceEndsTheConnection(t *testing.T) {
 			default:
 				w.slow.send(test.said)
 			}
-			if got += w.slow.outcome(1); got != test.want {
+			if got += w.slow.outcome(0); got != test.want {
 				t.Errorf("got %s, want %s", got, test.want)
 			}
 			if f, ok := w.slow.next(); ok {

@@ -215,7 +215,7 @@ func (c *wireClient) outcome(stream uint32) string {
 			return then("closed")
 		case f.kind == frameGoAway:
 			code := h2code(f.payload[4:8])
-			if c.failed = code != "NO_ERROR"; !c.failed && status == "" && binary.BigEndian.Uint32(f.payload) >= stream {
+			if c.failed = code != "NO_ERROR"; !c.failed && stream != 0 && binary.BigEndian.Uint32(f.payload) >= stream {
 				continue // said before the answer to this very stream: the next request wants another connection
 			}
 			return then("GOAWAY " + code)
