@@ -27,6 +27,11 @@ func (x *exchange) waitBody() {
 func (x *exchange) freeBody() {
 	x.answering.Store(true)
 	x.setReadDeadline(time.Time{})
+	if u := x.work.answer.upload; u != nil && u.stopped.Load() {
+		// The reader was woken before: a deadline that is moved before it has run
+		// wakes nobody.
+		x.setReadDeadline(past)
+	}
 }
 
 // coverWrites makes sure that a write until then may still be made, and that

@@ -97,7 +97,7 @@ func (x *exchange) attempt(up *upstream.Conn, whole bool) (end ending, again boo
 		source.upload = x.startUpload(up)
 	}
 	if x.stream != nil {
-		source.watch = x.startWatch() // costs nothing here: net/http tells
+		source.watch = x.startWatch() // net/http tells: no read is needed
 	}
 	answer, err := x.readAnswerHead(&up.Reader)
 	if err != nil {

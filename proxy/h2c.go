@@ -60,7 +60,7 @@ func (x *exchange) callApplication() ending {
 	}
 	c.wait.init(c, cancel)
 	if x.stream != nil {
-		x.work.answer.watch = x.startWatch() // costs nothing here: net/http tells
+		x.work.answer.watch = x.startWatch() // net/http tells: no read is needed
 	}
 	end := c.run(ctx)
 	c.wait.end()

@@ -50,7 +50,16 @@ func (b *callBody) Read(p []byte) (int, error) {
 	}
 	n := copy(p, b.rest)
 	b.rest = b.rest[n:]
+	if len(b.rest) == 0 && b.exchange.work.upBody.Done() {
+		b.finish()
+		return n, io.EOF // the end goes out in the same frame
+	}
 	return n, nil
+}
+
+func (b *callBody) finish() {
+	b.whole = true
+	b.upload.read.Store(true)
 }
 
 func (b *callBody) next() error {
@@ -64,8 +73,7 @@ func (b *callBody) next() error {
 	}
 	switch {
 	case err == io.EOF:
-		b.whole = true
-		b.upload.read.Store(true)
+		b.finish()
 	case err != nil:
 		b.fault.Store(&err)
 	}

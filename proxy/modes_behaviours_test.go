@@ -204,6 +204,7 @@ func endBehaviours() []behaviour {
 		TestABodyThatDoesNotComeEndsTheExchange,
 		TestAClientThatDoesNotReadIsCut,
 		TestAnIdleConnectionEndsCleanly,
+		TestAnOldConnectionsClientIsToldToMakeAnother,
 		TestAnAnswerThatDoesNotComeIsA504,
 		TestAnAnswerThatStallsIsCut,
 		TestNoMoreConnectionsThanTheLimit,

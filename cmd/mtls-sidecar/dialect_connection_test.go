@@ -23,12 +23,11 @@ func connectionDifferences() []connectionDifference {
 			"the same; in nginx 1.22 a client can write headers of its own with it"},
 		{[]string{"SNI with a NUL", "SNI of 277 bytes"}, []string{notForwarded}, notSent,
 			"OpenSSL ends the handshake, crypto/tls does not; no name is told"},
-		{[]string{"ALPN h2 http/1.1, with HTTP/2"}, []string{"X-V-ssl_alpn_protocol"}, "http/1.1", "HTTP/2 is not offered"},
-		{[]string{"ALPN h2, with HTTP/2"}, []string{notForwarded}, "no answer", "HTTP/2 is not offered"},
 	}
 }
 
-// TestDialectsOfConnectionsAreTheirPeers brings nginx and the sidecar to the same connections.
+// TestDialectsOfConnectionsAreTheirPeers brings nginx and the sidecar to the same connections,
+// both with HTTP/2 and without.
 func TestDialectsOfConnectionsAreTheirPeers(t *testing.T) {
 	dir := newDialectMint(t).files()
 	rsaServer(t, dir)
@@ -39,11 +38,17 @@ func TestDialectsOfConnectionsAreTheirPeers(t *testing.T) {
 		"MTLS_KEY_FILE":  filepath.Join(dir, "server.key") + "," + filepath.Join(dir, "rsa.key"),
 	}
 	ours, met := startDialectSidecar(t, dir, p), map[string]bool{}
+	p.more = p.more.with(settings{"MTLS_HTTP2": "false"})
+	without := startDialectSidecar(t, dir, p)
 	for _, s := range tlsSessions() {
 		if s.peerOnly != "" {
 			continue
 		}
-		got, want := s.over(t, ours), nginxs.rows[s.name]
+		server := without
+		if s.server == onHTTP2 {
+			server = ours
+		}
+		got, want := s.over(t, server), nginxs.rows[s.name]
 		for _, header := range connectionHeaders(got, want) {
 			value, expected := got.value(header), want.value(header)
 			for _, d := range connectionDifferences() {
