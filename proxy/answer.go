@@ -22,7 +22,7 @@ type answerFraming struct {
 func (x *exchange) relayAnswer(source *http1.Reader, r *http1.Response) (ending, error) {
 	w := x.work
 	if u := x.work.answer.upload; u != nil && !u.read.Load() {
-		x.freeBody()
+		x.freeBody(u)
 	}
 	framing := x.frame(r)
 	x.begun = false

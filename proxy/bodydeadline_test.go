@@ -49,7 +49,7 @@ func TestADeadlineForABodyDoesNotOutliveTheBeginningOfTheAnswer(t *testing.T) {
 			t.Run(fmt.Sprintf("freeing first %v, the other after %v", freeFirst, after), func(t *testing.T) {
 				d := &deadlineSocket{}
 				x := &newConn(bodyServer(), d, "").exchange
-				first, other := x.waitBody, x.freeBody
+				first, other := x.waitBody, func() { x.freeBody(&upload{}) }
 				if freeFirst {
 					first, other = other, first
 				}
@@ -94,7 +94,7 @@ func TestWaitingForABodySetsADeadlineUntilTheAnswerBegins(t *testing.T) {
 			if got := read(); got.Before(start.Add(time.Minute)) || got.After(time.Now().Add(time.Minute+time.Minute/8)) {
 				t.Errorf("the deadline is %v after the beginning, want MTLS_BODY_TIMEOUT and at most an eighth more", got.Sub(start))
 			}
-			x.freeBody()
+			x.freeBody(&upload{})
 			x.waitBody()
 			if got := read(); !got.IsZero() {
 				t.Errorf("after the answer has begun the deadline is %v, want none", got)
@@ -104,7 +104,7 @@ func TestWaitingForABodySetsADeadlineUntilTheAnswerBegins(t *testing.T) {
 				x.readAlarm.Forget()
 				var both sync.WaitGroup
 				both.Go(x.waitBody)
-				both.Go(x.freeBody)
+				both.Go(func() { x.freeBody(&upload{}) })
 				both.Wait()
 				if got := read(); !got.IsZero() {
 					t.Fatalf("set and taken off at once, the deadline is %v, want none", got)

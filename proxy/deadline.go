@@ -24,10 +24,10 @@ func (x *exchange) waitBody() {
 }
 
 // freeBody takes that deadline off.
-func (x *exchange) freeBody() {
+func (x *exchange) freeBody(u *upload) {
 	x.answering.Store(true)
 	x.setReadDeadline(time.Time{})
-	if u := x.work.answer.upload; u != nil && u.stopped.Load() {
+	if u.stopped.Load() {
 		// The reader was woken before: a deadline that is moved before it has run
 		// wakes nobody.
 		x.setReadDeadline(past)
