@@ -1,10 +1,13 @@
 package upstream
 
 import (
+	"container/list"
 	"context"
 	"io"
+	"maps"
 	"net"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -13,7 +16,7 @@ import (
 
 // H2CConfig says how the application is spoken to in HTTP/2.
 type H2CConfig struct {
-	Config // MaxIdle does not count here: connections are few
+	Config
 
 	// MaxHeader bounds the head of an answer, and its trailers, in bytes of
 	// HTTP/1.1; above 0.
@@ -25,7 +28,7 @@ type H2CConfig struct {
 	// what Do returns. Nil: no question.
 	Dialed func() error
 
-	quietPing, pingTimeout time.Duration // for tests; 0 is what is said below
+	quietPing, pingTimeout, lingering time.Duration // for tests; 0 is what is said below
 }
 
 const (
@@ -35,6 +38,10 @@ const (
 	// doc/keepalive.md): a quiet stream of hours must survive.
 	quietPing   = 5*time.Minute + 30*time.Second
 	pingTimeout = 15 * time.Second
+
+	// lingering is how long a connection that is not wanted any more may take to
+	// tell the application so.
+	lingering = time.Second
 
 	// streamWindow is what an answer may be ahead of its reader, in bytes: the
 	// memory that a slow client costs.
@@ -55,7 +62,8 @@ const (
 // H2C keeps the connections to an application that speaks HTTP/2 without TLS
 // from the first byte (RFC 9113 §3.3, prior knowledge). net/http does the
 // frames; which connection a request goes out on, and whether it goes out twice,
-// is decided here and by the caller.
+// is decided here and by the caller. A connection carries the streams of one
+// owner at a time.
 type H2C struct {
 	config    H2CConfig
 	transport *http.Transport
@@ -65,15 +73,22 @@ type H2C struct {
 	end   context.CancelFunc
 	dials sync.WaitGroup
 
-	mu      sync.Mutex
-	conns   []*h2cConn // the one that is to be filled first comes first
-	dialing *h2cDial   // that takes waiters
-	room    int        // streams that a new connection is thought to take
+	mu     sync.Mutex
+	conns  map[*h2cConn]struct{} // all whose socket is open
+	groups map[any]*h2cGroup     // by owner; none is empty
+	idle   list.List             // of *h2cConn: nobody's, and fit for anybody; the last used is at the back
+	room   int                   // streams that a new connection is thought to take
 }
 
 // NewH2C makes an H2C without connections; they are made as they are needed.
 func NewH2C(c H2CConfig) *H2C {
-	h := &H2C{config: c, room: usualStreams}
+	if c.MaxIdle == 0 {
+		c.MaxIdle = maxIdle
+	}
+	if c.lingering == 0 {
+		c.lingering = lingering
+	}
+	h := &H2C{config: c, conns: map[*h2cConn]struct{}{}, groups: map[any]*h2cGroup{}, room: usualStreams}
 	h.heads.New = func() any { return new(http1.Request) }
 	h.life, h.end = context.WithCancel(context.Background())
 	if c.quietPing == 0 {
@@ -98,22 +113,28 @@ func NewH2C(c H2CConfig) *H2C {
 	return h
 }
 
-// Request is one exchange's request.
+// Request is one exchange's request. Of what is lent here, nothing is used any
+// more once Do has returned an error, or Answer.Close has returned.
 type Request struct {
 	// Head is the whole head, as it would go to an application that speaks
 	// HTTP/1.1. It may be overwritten once Do has returned.
 	Head []byte
+	// Owner is whose request it is: those of one owner may share a connection, and
+	// with it the window, the limit of streams and the count of resets that the
+	// application grants a connection. Two owners never share one at the same time.
+	// It must be comparable; nil is an owner like any other.
+	Owner any
 	// Body is the body's content, not chunked; nil: none. It is read from another
 	// goroutine, which may go on after Do has returned. An error but io.EOF resets
-	// the stream, and is what Do and Answer.Read return. Content-Length is held
-	// to.
+	// the stream, and is what Do and Answer.Read return. It is held to
+	// Content-Length. An end that comes with the last bytes saves a frame.
 	Body io.Reader
-	// Interrupt makes a Read of Body that waits, or is about to, return: nobody
-	// wants what it would bring. It may be called from any goroutine, at most
-	// once, and while Do runs: it must not wait itself. Nil: Body never waits.
+	// Interrupt makes a Read of Body that waits, or is about to, return with an
+	// error: nobody wants what it would bring. It is called at most once, from any
+	// goroutine, and must not wait itself. Nil: Body never waits for long.
 	Interrupt func()
-	// Trailer is asked once Body has given io.EOF; nil: there are none. Not only
-	// announced fields are sent.
+	// Trailer is asked once Body has given io.EOF; nil: there are none. Fields that
+	// were not announced are sent as well.
 	Trailer func() []http1.Field
 	// Interim takes the heads of interim answers, HTTP/1.1 too, in order and one
 	// at a time; none comes after Do has returned. Its error ends the exchange and
@@ -135,11 +156,11 @@ const attempts = 3
 // stream or the connection; ErrNotHTTP2; that of Body, Interim or Dialed; a
 // net.Error when the application cannot be reached; or net.ErrClosed after Close.
 func (h *H2C) Do(ctx context.Context, r Request) (*Answer, error) {
-	a := &Answer{life: h.life, limit: h.config.MaxHeader}
+	a := &Answer{h2c: h, limit: h.config.MaxHeader}
 	a.ctx, a.cancel = context.WithCancelCause(ctx)
 	req, err := h.newRequest(a, &r)
 	if err == nil {
-		err = h.send(a, req)
+		err = h.send(a, r.Owner, req)
 	}
 	a.interim.settle(err != nil)
 	if a.ctx.Err() != nil {
@@ -156,23 +177,24 @@ func (h *H2C) Do(ctx context.Context, r Request) (*Answer, error) {
 }
 
 // send tries connections until one takes the request.
-func (h *H2C) send(a *Answer, req *http.Request) error {
+func (h *H2C) send(a *Answer, owner any, req *http.Request) error {
 	for tried := 1; ; tried++ {
-		conn, err := h.conn(a.ctx)
+		conn, err := h.conn(a.ctx, owner)
 		if err != nil {
 			return err
 		}
-		a.conn, a.kept = conn, conn.answered.Load()
+		a.kept = conn.answered.Load()
+		a.upload.reopen()
 		res, err := conn.RoundTrip(req)
 		if err == nil {
 			conn.answered.Store(true)
-			a.response = res
+			a.conn, a.response = conn, res
 			return nil
 		}
+		h.release(conn, wasTooLarge(err)) // then nothing was sent, and all is well with the connection
 		if tried == attempts || a.ctx.Err() != nil || !neverSent(err) {
 			return a.fault(err)
 		}
-		a.upload.reopen()
 	}
 }
 
@@ -183,8 +205,7 @@ func (h *H2C) Close() {
 	h.mu.Unlock()
 	h.dials.Wait() // none is begun now
 	h.mu.Lock()
-	conns := h.conns
-	h.conns = nil
+	conns := slices.Collect(maps.Keys(h.conns))
 	h.mu.Unlock()
 	for _, c := range conns {
 		_ = c.Close()

@@ -18,16 +18,16 @@ type Answer struct {
 	// follow whose length is not given.
 	Head []byte
 
-	life     context.Context // of the H2C
-	limit    int             // of the head, and of the trailers
+	h2c      *H2C
+	conn     *h2cConn // on which the stream is; nil: it has been given back, or there is none
+	limit    int      // of the head, and of the trailers
 	ctx      context.Context
 	cancel   context.CancelCauseFunc
 	method   string
 	target   url.URL
 	upload   h2cUpload
 	interim  h2cInterim
-	conn     *h2cConn
-	kept     bool // conn has brought answers before
+	kept     bool // its connection has brought answers before
 	response *http.Response
 	stop     func() bool // of the watch over ctx; nil: none is needed
 	bare     bool        // no body may follow
@@ -104,30 +104,48 @@ func (a *Answer) Trailer() []http1.Field {
 }
 
 // Close ends the stream if it is still open, and the reading of the request's
-// body with it. It waits for nobody. An Answer must be closed.
+// body with it: it waits for a Read of that to return, and for nothing else. An
+// Answer must be closed. From another goroutine, end the context instead.
 func (a *Answer) Close() {
 	if a.stop != nil {
 		a.stop()
 	}
-	if a.response != nil && !a.complete() {
+	conn, ended := a.conn, a.err == io.EOF || a.err == nil && a.ended
+	a.conn = nil
+	switch {
+	case conn == nil:
+	case ended && a.upload.over():
+		a.giveBack(conn, true)
+	default:
 		// The application sees RST_STREAM; it may take until the connection can
 		// be written to.
-		go a.abandon()
+		go a.giveUp(conn, ended)
 	}
 	a.cancel(errClosed)
+	a.upload.release()
 	if a.err == nil || a.err == io.EOF {
 		a.err = errClosed
 	}
 }
 
-// complete reports whether net/http has nothing left to do.
-func (a *Answer) complete() bool {
-	if a.err != io.EOF {
-		return false
+// giveUp ends the stream. ended is whether the answer has been read to its end.
+func (a *Answer) giveUp(conn *h2cConn, ended bool) {
+	a.abandon()
+	a.giveBack(conn, ended || a.bare && a.endedWithHead())
+}
+
+// endedWithHead reports, of an abandoned body, whether the stream had ended
+// before: net/http has a reader of its own then, which Close does not change.
+func (a *Answer) endedWithHead() bool {
+	_, err := a.response.Body.Read(nil)
+	return err == io.EOF || err == io.ErrUnexpectedEOF // that of a length without content
+}
+
+// giveBack tells how the stream ended, once that is known of the body as well.
+func (a *Answer) giveBack(conn *h2cConn, ended bool) {
+	if !ended || a.upload.src == nil {
+		a.h2c.release(conn, ended)
+		return
 	}
-	if a.upload.src == nil {
-		return true
-	}
-	_, closed, _ := a.upload.state()
-	return closed
+	a.upload.fate.whenKnown(a.h2c.config.lingering, func(whole bool) { a.h2c.release(conn, whole) })
 }

@@ -7,8 +7,6 @@ import (
 	"strings"
 	"testing"
 
-	"golang.org/x/net/http2"
-
 	"mtls-sidecar/proxy/http1"
 )
 
@@ -136,8 +134,8 @@ func TestAnAnswerThatBreaksTheRulesIsAnErrorAndNotHalfPassed(t *testing.T) {
 	} {
 		app := startFramerApp(t)
 		h := newTestH2C(t, app.address)
+		c := neighboured(t, h, app)
 		result := do(t, h, Request{Head: get("/"), Interim: func([]byte) error { t.Errorf("%s is passed on", test.what); return nil }})
-		c := app.greeted()
 		c.headers(c.request().stream, false, test.fields...)
 		d := wait(t, result)
 		var refusal *http1.Error
@@ -150,11 +148,7 @@ func TestAnAnswerThatBreaksTheRulesIsAnErrorAndNotHalfPassed(t *testing.T) {
 		if errors.Is(d.err, http1.ErrHeadTooLarge) != (test.says == "too large") {
 			t.Errorf("%s: whether it is too large is not to be told from %v", test.what, d.err)
 		}
-		result = do(t, h, Request{Head: get("/")})
-		c.headers(c.request().stream, true, ":status: 200")
-		if d := wait(t, result); d.err != nil {
-			t.Errorf("%s: the connection is of no use after it: %v", test.what, d.err)
-		}
+		wantUsable(t, h, c)
 	}
 }
 
@@ -232,92 +226,5 @@ func TestABodyIsOnlyWholeWhenTheApplicationSaysSo(t *testing.T) {
 		if d.answer.Trailer() != nil {
 			t.Errorf("%s: there are trailers", test.what)
 		}
-	}
-}
-
-func TestInterimAnswersComeInOrderBeforeTheFinalOne(t *testing.T) {
-	app := startFramerApp(t)
-	var got []string
-	result := do(t, newTestH2C(t, app.address), Request{Head: get("/"), Interim: func(head []byte) error {
-		var parsed http1.Response
-		if err := parsed.Parse(head, []byte("GET"), http1.Limits{}); err != nil {
-			t.Error(err)
-		}
-		got = append(got, string(head))
-		return nil
-	}})
-	c := app.greeted()
-	stream := c.request().stream
-	c.headers(stream, false, ":status: 100")
-	c.headers(stream, false, ":status: 103", "link: </a>", "link: </b>")
-	c.headers(stream, false, ":status: 103", "link: </c>")
-	c.headers(stream, true, ":status: 200")
-	if d := wait(t, result); d.err != nil {
-		t.Fatal(d.err)
-	}
-	want := "HTTP/1.1 100 Continue\r\n\r\n|HTTP/1.1 103 Early Hints\r\nLink: </a>\r\nLink: </b>\r\n\r\n|HTTP/1.1 103 Early Hints\r\nLink: </c>\r\n\r\n"
-	if strings.Join(got, "|") != want {
-		t.Errorf("got %q, want %q", got, want)
-	}
-}
-
-func TestASlowTakerOfInterimAnswersHoldsUpNobodyElse(t *testing.T) {
-	app := startFramerApp(t)
-	h := newTestH2C(t, app.address)
-	taking, goOn := make(chan bool, 1), make(chan bool)
-	slow := do(t, h, Request{Head: get("/slow"), Interim: func([]byte) error {
-		taking <- true
-		<-goOn
-		return nil
-	}})
-	c := app.greeted()
-	first := c.request().stream
-	c.headers(first, false, ":status: 103")
-	wait(t, taking)
-	c.headers(first, true, ":status: 200")
-	other := do(t, h, Request{Head: get("/other")})
-	c.headers(c.request().stream, true, ":status: 200")
-	if d := wait(t, other); d.err != nil {
-		t.Error(d.err)
-	}
-	select {
-	case <-slow:
-		t.Error("the final answer is there before the interim one is taken")
-	default:
-	}
-	close(goOn)
-	if d := wait(t, slow); d.err != nil {
-		t.Error(d.err)
-	}
-}
-
-func TestAnErrorOfInterimEndsTheExchange(t *testing.T) {
-	app := startFramerApp(t)
-	gone := errors.New("the client has gone")
-	result := do(t, newTestH2C(t, app.address), Request{Head: get("/"), Interim: func([]byte) error { return gone }})
-	c := app.greeted()
-	stream := c.request().stream
-	c.headers(stream, false, ":status: 103")
-	if code := c.reset(stream); code != http2.ErrCodeCancel {
-		t.Errorf("reset with %v", code)
-	}
-	if d := wait(t, result); d.err != gone {
-		t.Errorf("got %v", d.err)
-	}
-}
-
-func TestAFloodOfInterimAnswersIsNotKept(t *testing.T) {
-	app := startFramerApp(t)
-	goOn := make(chan bool)
-	result := do(t, newTestH2C(t, app.address), Request{Head: get("/"), Interim: func([]byte) error { <-goOn; return nil }})
-	c := app.greeted()
-	stream := c.request().stream
-	for range 40 {
-		c.headers(stream, false, ":status: 103", "x: "+strings.Repeat("x", 1<<10))
-	}
-	c.reset(stream)
-	close(goOn)
-	if d := wait(t, result); !errors.Is(d.err, errInterimFlood) {
-		t.Errorf("got %v", d.err)
 	}
 }

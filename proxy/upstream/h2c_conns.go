@@ -1,90 +1,128 @@
 package upstream
 
 import (
+	"container/list"
 	"context"
 	"errors"
 	"fmt"
 	"net"
 	"net/http"
-	"slices"
 	"sync/atomic"
 	"time"
 )
 
-// h2cConn is one connection to the application, shared by many exchanges.
+// h2cConn is one connection to the application. Its streams are of one owner;
+// when the last has ended it is nobody's, or is closed.
 type h2cConn struct {
 	*http.ClientConn
 	answered atomic.Bool // an answer has come on it
+
+	// Guarded by H2C.mu.
+	owner   any           // while there are streams
+	streams int           // that have not been given back
+	cut     bool          // one of them did not end as it should
+	gone    bool          // the socket is closed
+	at      *list.Element // of H2C.idle; nil: it is not there
 }
 
-// h2cDial is the making of one connection. Requests wait for it together, or a
-// burst would open a connection for each of them.
+// h2cDial is the making of one connection. Requests of one owner wait for it
+// together, or a burst would open a connection for each of them.
 type h2cDial struct {
-	done    chan struct{}
-	waiters int   // guarded by H2C.mu
-	err     error // read after done
+	owner any
+	done  chan struct{}
+
+	// Guarded by H2C.mu.
+	waiters int
+	conn    *h2cConn
+
+	err error // read after done
 }
 
 // standIn is the address that net/http knows the application by. It goes
 // nowhere: sockets are dialled here, and :authority is the Host of the request.
 const standIn = "application:80"
 
-// conn returns a connection on which a stream is reserved. It opens one when
-// those that are there have no more streams to give.
-func (h *H2C) conn(ctx context.Context) (*h2cConn, error) {
+// conn returns a connection on which a stream is reserved for the owner. It opens
+// one when those that the owner has can take no more, and none is nobody's.
+func (h *H2C) conn(ctx context.Context, owner any) (*h2cConn, error) {
 	for {
 		h.mu.Lock()
 		if h.life.Err() != nil {
 			h.mu.Unlock()
 			return nil, net.ErrClosed
 		}
-		if c := h.reserve(); c != nil {
-			h.mu.Unlock()
+		var d *h2cDial
+		c := h.reserve(owner)
+		if c == nil {
+			d = h.join(owner)
+		}
+		h.mu.Unlock()
+		if c != nil {
 			return c, nil
 		}
-		d := h.dialing
-		if d == nil || d.waiters >= h.room {
-			d = &h2cDial{done: make(chan struct{})}
-			h.dialing = d
-			h.dials.Go(func() { h.dial(d) })
+		if c, err := h.await(ctx, d); c != nil || err != nil {
+			return c, err
 		}
-		d.waiters++
+	}
+}
+
+// join has one more request wait for a connection. The lock is held.
+func (h *H2C) join(owner any) *h2cDial {
+	g := h.group(owner)
+	if g.dialing == nil || g.dialing.waiters >= h.room {
+		d := &h2cDial{owner: owner, done: make(chan struct{})}
+		g.dialing = d
+		h.dials.Go(func() { h.dial(d) })
+	}
+	g.dialing.waiters++
+	return g.dialing
+}
+
+// await waits for a connection. That which it returns may be nil without an
+// error: others have taken all streams that it has to give.
+func (h *H2C) await(ctx context.Context, d *h2cDial) (*h2cConn, error) {
+	select {
+	case <-d.done:
+	case <-ctx.Done():
+		h.mu.Lock()
+		d.waiters--
+		c := d.conn
 		h.mu.Unlock()
-		select {
-		case <-d.done:
-			if d.err != nil {
-				return nil, d.err
-			}
-		case <-ctx.Done():
-			return nil, context.Cause(ctx)
+		if c != nil {
+			h.release(c, true)
 		}
+		return nil, context.Cause(ctx)
 	}
+	switch {
+	case d.err == nil && d.conn.Reserve() == nil:
+		return d.conn, nil
+	case d.err == nil:
+		h.release(d.conn, true)
+	case h.life.Err() == nil:
+		return nil, d.err
+	}
+	return nil, nil
 }
 
-// reserve takes a stream of the first connection that has one, so that surplus
-// ones grow old, and drops those that have ended. The lock is held.
-func (h *H2C) reserve() *h2cConn {
-	ended := func(c *h2cConn) bool { return c.Err() != nil }
-	for _, c := range h.conns {
-		if c.Reserve() == nil {
-			return c
-		}
-	}
-	h.conns = slices.DeleteFunc(h.conns, ended)
-	return nil
-}
-
+// dial makes a connection. It counts as many streams on it as requests wait for
+// it: they have been promised one each, and nobody else is to have it before.
 func (h *H2C) dial(d *h2cDial) {
 	conn, room, err := h.connect()
+	kept := true
 	h.mu.Lock()
 	if err == nil {
-		h.conns = append(h.conns, conn)
 		h.room = room
+		conn.streams, d.conn = d.waiters, conn
+		kept = h.keep(conn, d.owner)
 	}
-	if h.dialing == d {
-		h.dialing = nil
+	if g := h.groups[d.owner]; g != nil && g.dialing == d {
+		g.dialing = nil
+		h.drop(d.owner, g)
 	}
 	h.mu.Unlock()
+	if !kept {
+		h.retire(conn)
+	}
 	d.err = err
 	close(d.done)
 }
@@ -108,7 +146,8 @@ func (h *H2C) connect() (conn *h2cConn, room int, err error) {
 			return nil, 0, err
 		}
 	}
-	socket := newH2CSocket(tcp)
+	made := new(h2cConn)
+	socket := newH2CSocket(tcp, func() { h.forget(made) })
 	client, err := h.transport.NewClientConn(context.WithValue(h.life, socketKey{}, net.Conn(socket)), "http", standIn)
 	if err != nil {
 		tcp.Close()
@@ -131,5 +170,6 @@ func (h *H2C) connect() (conn *h2cConn, room int, err error) {
 		_ = client.Close()
 		return nil, 0, err
 	}
-	return &h2cConn{ClientConn: client}, room, nil
+	made.ClientConn = client
+	return made, room, nil
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io"
 	"net"
-	"syscall"
 	"testing"
 	"time"
 
@@ -15,10 +14,11 @@ import (
 // reservable reports whether a connection has a stream to give.
 func reservable(h *H2C) bool {
 	h.mu.Lock()
-	defer h.mu.Unlock()
-	c := h.reserve()
+	c := h.reserve(nil)
+	h.mu.Unlock()
 	if c != nil {
 		c.Release()
+		h.release(c, true)
 	}
 	return c != nil
 }
@@ -27,6 +27,13 @@ func connections(h *H2C) int {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return len(h.conns)
+}
+
+// first is the connection of the owner nil that is filled first.
+func first(h *H2C) *h2cConn {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.groups[nil].conns[0]
 }
 
 func TestStreamsShareAConnectionUpToTheApplicationsLimit(t *testing.T) {
@@ -49,11 +56,11 @@ func TestStreamsShareAConnectionUpToTheApplicationsLimit(t *testing.T) {
 			t.Error(d.err)
 		}
 	}
-	if n := connections(h); n != 3 {
-		t.Errorf("%d connections, want 3", n)
+	if n := connections(h); n != 3 || h.room != 2 {
+		t.Errorf("%d connections for %d streams each, want 3 for 2", n, h.room)
 	}
 	// The first is filled first, and the others grow old.
-	waitFor(t, func() bool { return h.conns[0].InFlight() == 0 })
+	waitFor(t, func() bool { return first(h).InFlight() == 0 })
 	result := do(t, h, Request{Head: get("/")})
 	conns[0].headers(conns[0].request().stream, true, ":status: 200")
 	if d := wait(t, result); d.err != nil {
@@ -71,7 +78,7 @@ func TestABurstWaitsForOneConnection(t *testing.T) {
 	waitFor(t, func() bool {
 		h.mu.Lock()
 		defer h.mu.Unlock()
-		return h.dialing != nil && h.dialing.waiters == 20
+		return h.groups[nil] != nil && h.groups[nil].dialing.waiters == 20
 	})
 	c := app.greeted()
 	for range 20 {
@@ -87,6 +94,39 @@ func TestABurstWaitsForOneConnection(t *testing.T) {
 	}
 }
 
+func TestABurstThatOneConnectionCannotTakeOpensMoreAtOnce(t *testing.T) {
+	app := startFramerApp(t)
+	h := newTestH2C(t, app.address)
+	h.room = 2 // as connections before have taught
+	var results []<-chan done
+	for range 5 {
+		results = append(results, do(t, h, Request{Head: get("/")}))
+	}
+	conns := []*framerConn{app.raw(), app.raw(), app.raw()} // none is greeted yet
+	for _, c := range conns {
+		c.readPreface()
+		c.check(c.WriteSettings(http2.Setting{ID: http2.SettingMaxConcurrentStreams, Val: 2}))
+	}
+	for _, c := range conns {
+		go func() {
+			for {
+				frame, err := c.ReadFrame()
+				if err != nil {
+					return
+				}
+				if headers, is := frame.(*http2.MetaHeadersFrame); is {
+					c.headers(headers.StreamID, true, ":status: 200")
+				}
+			}
+		}()
+	}
+	for _, result := range results {
+		if d := wait(t, result); d.err != nil {
+			t.Error(d.err)
+		}
+	}
+}
+
 func TestAnApplicationThatAllowsNoStreamIsAnError(t *testing.T) {
 	app := startFramerApp(t)
 	result := do(t, newTestH2C(t, app.address), Request{Head: get("/")})
@@ -96,91 +136,14 @@ func TestAnApplicationThatAllowsNoStreamIsAnError(t *testing.T) {
 	}
 }
 
-func TestAnApplicationThatIsSlowToGreetIsUsedAllTheSame(t *testing.T) {
-	app := startFramerApp(t)
-	h := newTestH2C(t, app.address, func(c *H2CConfig) { c.ConnectTimeout = 50 * time.Millisecond })
-	result := do(t, h, Request{Head: get("/")})
-	c := app.raw()
-	c.readPreface()
-	stream := c.request().stream // it has not waited
-	c.check(c.WriteSettings())
-	c.headers(stream, true, ":status: 200")
-	if d := wait(t, result); d.err != nil {
-		t.Error(d.err)
-	}
-}
-
-func TestAnApplicationOfAnotherLanguageIsToldOf(t *testing.T) {
-	for _, test := range []struct {
-		what, says string
-		want       error
-	}{
-		{"HTTP/1.1", "HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n", ErrNotHTTP2},
-		{"TLS", "\x15\x03\x01\x00\x02\x02\x46", ErrNotHTTP2},
-		{"ssh", "SSH-2.0-x\r\n", ErrNotHTTP2},
-		{"another frame", "\x00\x00\x08\x06\x00\x00\x00\x00\x0012345678", ErrNotHTTP2},
-		{"an acknowledgement", "\x00\x00\x00\x04\x01\x00\x00\x00\x00", ErrNotHTTP2},
-		{"nothing", "", errSilent},
-		{"too little", "\x00\x00\x06\x04\x00", errSilent},
-		{"not all of the settings", "\x00\x00\x06\x04\x00\x00\x00\x00\x00\x00\x03", errSilent},
-	} {
-		for _, late := range []bool{false, true} {
-			app := startFramerApp(t)
-			patience := hang
-			if late { // the request is on its way when it is heard
-				patience = 10 * time.Millisecond
-			}
-			result := do(t, newTestH2C(t, app.address, func(c *H2CConfig) { c.ConnectTimeout = patience }), Request{Head: get("/")})
-			c := app.raw()
-			c.readPreface()
-			if late {
-				c.request()
-			}
-			for i := range len(test.says) { // byte by byte
-				_, _ = io.WriteString(c.Conn, test.says[i:i+1])
-			}
-			_ = c.Conn.(*net.TCPConn).CloseWrite()
-			if d := wait(t, result); !errors.Is(d.err, test.want) {
-				t.Errorf("%s, late %t: got %v, want %v", test.what, late, d.err, test.want)
-			}
-		}
-	}
-}
-
-func TestAnApplicationThatIsNotThereIsANetworkError(t *testing.T) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := listener.Addr().String()
-	listener.Close()
-	_, err = newTestH2C(t, address).Do(t.Context(), Request{Head: get("/")})
-	var op *net.OpError
-	if !errors.As(err, &op) || op.Op != "dial" || !errors.Is(err, syscall.ECONNREFUSED) {
-		t.Errorf("got %v, want a refused dial", err)
-	}
-	_, err = newTestH2C(t, address, func(c *H2CConfig) { c.ConnectTimeout = 1 }).Do(t.Context(), Request{Head: get("/")})
-	if !errors.As(err, &op) || !op.Timeout() {
-		t.Errorf("got %v, want a timeout", err)
-	}
-}
-
-func TestDialedMayForbidTheConnection(t *testing.T) {
-	app := startFramerApp(t)
-	exposed := errors.New("the application is exposed")
-	_, err := newTestH2C(t, app.address, func(c *H2CConfig) { c.Dialed = func() error { return exposed } }).Do(t.Context(), Request{Head: get("/")})
-	if err != exposed {
-		t.Errorf("got %v", err)
-	}
-	wantClosed(t, app.raw().Conn)
-}
-
 func TestAConnectionThatHasEndedIsNotUsedAgain(t *testing.T) {
 	for what, end := range map[string]func(*framerConn){
-		"closed":    func(c *framerConn) { c.Close() },
-		"goaway":    func(c *framerConn) { c.check(c.WriteGoAway(1<<31-1, http2.ErrCodeNo, nil)) },
-		"nonsense":  func(c *framerConn) { c.data(1<<20+1, true, "x") },
-		"no stream": func(c *framerConn) { c.check(c.WriteSettings(http2.Setting{ID: http2.SettingMaxConcurrentStreams, Val: 0})) },
+		"closed":   func(c *framerConn) { c.Close() },
+		"goaway":   func(c *framerConn) { c.check(c.WriteGoAway(1<<31-1, http2.ErrCodeNo, nil)) },
+		"nonsense": func(c *framerConn) { c.data(1<<20+1, true, "x") },
+		"no stream": func(c *framerConn) {
+			c.check(c.WriteSettings(http2.Setting{ID: http2.SettingMaxConcurrentStreams, Val: 0}))
+		},
 	} {
 		app := startFramerApp(t)
 		h := newTestH2C(t, app.address)
@@ -208,15 +171,15 @@ func TestAConnectionThatEndsAsItIsChosenIsReplaced(t *testing.T) {
 	c := app.greeted()
 	c.headers(c.request().stream, true, ":status: 200")
 	wait(t, result)
-	waitFor(t, func() bool { return h.conns[0].InFlight() == 0 })
+	waitFor(t, func() bool { return first(h).InFlight() == 0 })
 
-	a := &Answer{life: h.life}
+	a := &Answer{h2c: h}
 	a.ctx, a.cancel = context.WithCancelCause(t.Context())
 	req, err := h.newRequest(a, &Request{Head: head("POST", "/", "Content-Length: 2"), Body: &pieces{left: []string{"hi"}, end: io.EOF}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	chosen, err := h.conn(a.ctx)
+	chosen, err := h.conn(a.ctx, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -226,9 +189,8 @@ func TestAConnectionThatEndsAsItIsChosenIsReplaced(t *testing.T) {
 	if err == nil || !neverSent(err) {
 		t.Fatalf("got %v, want it to be known that nothing was sent", err)
 	}
-	a.upload.reopen()
 	sent := make(chan error, 1)
-	go func() { sent <- h.send(a, req) }()
+	go func() { sent <- h.send(a, nil, req) }()
 	c = app.greeted()
 	stream := c.request().stream
 	if content, _, _ := c.body(); content != "hi" {
@@ -290,12 +252,34 @@ func TestCloseEndsWhatIsInFlight(t *testing.T) {
 
 func TestCloseEndsADial(t *testing.T) {
 	app := startFramerApp(t)
-	h := newTestH2C(t, app.address)
+	h := newTestH2C(t, app.address, func(c *H2CConfig) { c.ConnectTimeout = time.Hour })
 	result := do(t, h, Request{Head: get("/")})
 	c := app.raw()
 	c.readPreface() // and no word more
 	h.Close()
 	if d := wait(t, result); !errors.Is(d.err, net.ErrClosed) {
+		t.Errorf("got %v", d.err)
+	}
+}
+
+func TestADialThatFailsForCloseSaysSo(t *testing.T) {
+	app := startFramerApp(t)
+	dialled, goOn := make(chan bool), make(chan bool)
+	h := newTestH2C(t, app.address, func(c *H2CConfig) {
+		c.Dialed = func() error {
+			dialled <- true
+			<-goOn
+			return errInterrupted
+		}
+	})
+	result := do(t, h, Request{Head: get("/")})
+	wait(t, dialled)
+	closed := make(chan bool)
+	go func() { h.Close(); close(closed) }()
+	<-h.life.Done()
+	close(goOn)
+	wait(t, closed)
+	if d := wait(t, result); d.err != net.ErrClosed {
 		t.Errorf("got %v", d.err)
 	}
 }

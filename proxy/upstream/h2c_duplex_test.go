@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -15,15 +16,17 @@ import (
 type streamed struct {
 	pieces chan string
 	until  chan struct{} // closed by interrupt
+	asked  atomic.Int32  // how often
 }
 
 func newStreamed() *streamed {
-	return &streamed{make(chan string), make(chan struct{})}
+	return &streamed{pieces: make(chan string), until: make(chan struct{})}
 }
 
 func (s *streamed) interrupt() { close(s.until) }
 
 func (s *streamed) Read(p []byte) (int, error) {
+	s.asked.Add(1)
 	select {
 	case piece, more := <-s.pieces:
 		if !more {
@@ -83,6 +86,7 @@ func TestARefusalStopsTheBodyAndIsReadToItsEnd(t *testing.T) {
 	c := app.greeted()
 	stream := c.request().stream
 	body.say(t, "he")
+	waitFor(t, func() bool { return body.asked.Load() == 2 })
 	c.headers(stream, false, ":status: 401")
 	a := wait(t, result).answer
 	wait(t, body.until)
@@ -99,9 +103,9 @@ func TestARefusalStopsTheBodyAndIsReadToItsEnd(t *testing.T) {
 func TestAnEarlyEndIsReadToItsEndAndCloseStopsTheBody(t *testing.T) {
 	app := startFramerApp(t)
 	h := newTestH2C(t, app.address)
+	c := neighboured(t, h, app)
 	body := newStreamed()
 	result := do(t, h, upload(body))
-	c := app.greeted()
 	stream := c.request().stream
 	c.headers(stream, false, ":status: 200")
 	c.data(stream, true, "enough")
@@ -110,20 +114,11 @@ func TestAnEarlyEndIsReadToItsEndAndCloseStopsTheBody(t *testing.T) {
 		t.Errorf("got %q", got)
 	}
 	body.say(t, "it is still read")
+	waitFor(t, func() bool { return body.asked.Load() == 2 })
 	a.Close()
 	wait(t, body.until)
 	c.reset(stream)
 	wantUsable(t, h, c)
-}
-
-// wantUsable wants the next request on the same connection.
-func wantUsable(t *testing.T, h *H2C, c *framerConn) {
-	t.Helper()
-	result := do(t, h, Request{Head: get("/next")})
-	c.headers(c.request().stream, true, ":status: 200")
-	if d := wait(t, result); d.err != nil {
-		t.Errorf("the next request fails: %v", d.err)
-	}
 }
 
 func TestTheEndOfTheContextEndsEverything(t *testing.T) {
@@ -148,6 +143,7 @@ func TestTheEndOfTheContextEndsEverything(t *testing.T) {
 	} {
 		app := startFramerApp(t)
 		h := newTestH2C(t, app.address)
+		c := neighboured(t, h, app, test.settings...)
 		body := newStreamed()
 		r := Request{Head: get("/")}
 		if test.body != nil {
@@ -159,7 +155,6 @@ func TestTheEndOfTheContextEndsEverything(t *testing.T) {
 			a, err := h.Do(ctx, r)
 			result <- done{a, err}
 		}()
-		c := app.greeted(test.settings...)
 		stream := c.request().stream
 		var d done
 		if test.answered {
@@ -246,63 +241,56 @@ func TestAWholeExchangeEndsWithoutAReset(t *testing.T) {
 	}
 }
 
-func TestTheApplicationsWindowIsHeeded(t *testing.T) {
+// What a caller has lent is its own again after Close.
+func TestNothingReadsTheBodyAfterClose(t *testing.T) {
 	app := startFramerApp(t)
-	result := do(t, newTestH2C(t, app.address), Request{Head: head("POST", "/", "Content-Length: 25"), Body: strings.NewReader("0123456789abcdefghijklmno")})
-	c := app.greeted(http2.Setting{ID: http2.SettingInitialWindowSize, Val: 10})
-	stream := c.request().stream
-	got := ""
-	for _, window := range []uint32{10, 10, 5} {
-		for n := uint32(0); n < window; {
-			data := c.until("DATA", func(f http2.Frame) bool { return f.Header().Type == http2.FrameData }).(*http2.DataFrame)
-			n += uint32(len(data.Data()))
-			got += string(data.Data())
-			if n > window {
-				t.Errorf("%d bytes into a window of %d", n, window)
-			}
+	h := newTestH2C(t, app.address)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	for _, answered := range []bool{true, false} {
+		var reading, interrupts atomic.Int32
+		until := make(chan struct{})
+		r := Request{Head: head("POST", "/", "Transfer-Encoding: chunked")}
+		r.Body = readerFunc(func([]byte) (int, error) {
+			reading.Store(1)
+			<-until
+			<-time.After(20 * time.Millisecond) // an interrupted Read need not return at once
+			reading.Store(2)
+			return 0, errInterrupted
+		})
+		r.Interrupt = func() { interrupts.Add(1); close(until) }
+		result := make(chan done, 1)
+		go func() {
+			a, err := h.Do(ctx, r)
+			result <- done{a, err}
+		}()
+		c := app.greeted() // another one, after the first was cut
+		if answered {
+			c.headers(c.request().stream, false, ":status: 200")
+			d := wait(t, result)
+			waitFor(t, func() bool { return reading.Load() == 1 })
+			d.answer.Close()
+		} else {
+			waitFor(t, func() bool { return reading.Load() == 1 })
+			cancel()
+			wait(t, result)
 		}
-		c.check(c.WriteWindowUpdate(stream, 10))
-	}
-	if got != "0123456789abcdefghijklmno" {
-		t.Errorf("got %q", got)
-	}
-	c.headers(stream, true, ":status: 200")
-	if d := wait(t, result); d.err != nil {
-		t.Error(d.err)
+		if reading.Load() != 2 || interrupts.Load() != 1 {
+			t.Errorf("answered %t: a Read is still going on (%d) after %d interruptions", answered, reading.Load(), interrupts.Load())
+		}
 	}
 }
 
-// What a slow reader costs is bounded, and others on the connection go on.
-func TestAnAnswerIsNotAheadOfItsReaderByMoreThanTheWindow(t *testing.T) {
-	app := startFramerApp(t)
-	h := newTestH2C(t, app.address)
-	slow := do(t, h, Request{Head: get("/slow")})
-	c := app.raw()
-	c.readPreface()
-	frame := c.until("SETTINGS", func(f http2.Frame) bool { return f.Header().Type == http2.FrameSettings })
-	window, _ := frame.(*http2.SettingsFrame).Value(http2.SettingInitialWindowSize)
-	if push, ok := frame.(*http2.SettingsFrame).Value(http2.SettingEnablePush); !ok || push != 0 || window != streamWindow {
-		t.Errorf("the window is %d (want %d), push is %d", window, streamWindow, push)
-	}
-	c.check(c.WriteSettings())
-	c.check(c.WriteSettingsAck())
-	stream := c.request().stream
-	c.headers(stream, false, ":status: 200")
-	a := wait(t, slow).answer
-	piece := strings.Repeat("x", 16<<10)
-	for range window / uint32(len(piece)) {
-		c.data(stream, false, piece)
-	}
-	wantUsable(t, h, c) // with the window of the other full
-	got := make([]byte, 8<<10)
-	if _, err := io.ReadFull(a, got); err != nil {
-		t.Fatal(err)
-	}
-	c.until("WINDOW_UPDATE", func(f http2.Frame) bool {
-		return f.Header().Type == http2.FrameWindowUpdate && f.Header().StreamID == stream
-	})
-	c.data(stream, true, "end")
-	if rest := read(t, a); len(rest) != int(window)-len(got)+3 {
-		t.Errorf("%d bytes were left", len(rest))
+func TestABodyThatIsNotWantedIsNotReadOn(t *testing.T) {
+	u := h2cUpload{src: nobodyReads{t}, left: -1}
+	u.still.L = &u.mu
+	u.interrupt = func() { t.Error("nobody reads, and is interrupted all the same") }
+	_ = u.Close()
+	if n, err := u.Read(make([]byte, 1)); n != 0 || err != errUnwanted {
+		t.Errorf("read %d bytes (%v)", n, err)
 	}
 }
+
+type readerFunc func([]byte) (int, error)
+
+func (f readerFunc) Read(p []byte) (int, error) { return f(p) }

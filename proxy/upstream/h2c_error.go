@@ -79,9 +79,7 @@ const (
 	sayGoneAway    = "http2: Transport received Server's graceful shutdown GOAWAY"
 	sayGoneAwayOne = "http2: Transport received GOAWAY from server ErrCode:"
 	sayWentAway    = "http2: server sent GOAWAY and closed the connection;"
-	sayClosed      = "http2: client conn is closed"
 	sayHeadLarge   = "http2: response header list larger than advertised limit"
-	sayForced      = "http2: client connection force closed via ClientConn.Close" // after a write that failed
 	sayAskTooLarge = "request header list larger than peer's advertised limit"
 	sayFromPeer    = "received from peer"
 )
@@ -91,6 +89,10 @@ const (
 func neverSent(err error) bool {
 	return err.Error() == sayUnusable || err.Error() == sayUnmade
 }
+
+// wasTooLarge reports whether a request was not written because the application
+// takes no head so large.
+func wasTooLarge(err error) bool { return strings.HasSuffix(err.Error(), sayAskTooLarge) }
 
 // streamFault has the shape of net/http's own error for a stream, which errors.As
 // fills in by its fields.
@@ -121,9 +123,9 @@ func (a *Answer) fault(err error) error {
 		return errShort
 	case errors.Is(err, ErrNotHTTP2), errors.Is(err, errSilent), errors.As(err, &ours):
 		return err
-	case a.life.Err() != nil:
+	case a.h2c.life.Err() != nil:
 		return net.ErrClosed
-	case strings.HasSuffix(text, sayAskTooLarge):
+	case wasTooLarge(err):
 		return errRequestTooLarge
 	case errors.As(err, &stream):
 		return a.streamFault(stream, taken)
@@ -158,7 +160,5 @@ func (a *Answer) streamFault(stream streamFault, taken bool) error {
 // frames that nobody could read.
 func connectionLost(err error) bool {
 	var op *net.OpError
-	text := err.Error()
-	return err == io.ErrUnexpectedEOF || errors.As(err, &op) && !op.Timeout() ||
-		strings.HasPrefix(text, sayWentAway) || text == sayClosed || text == sayForced
+	return err == io.ErrUnexpectedEOF || errors.As(err, &op) && !op.Timeout() || strings.HasPrefix(err.Error(), sayWentAway)
 }

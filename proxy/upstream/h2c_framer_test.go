@@ -134,6 +134,9 @@ func (c *framerConn) until(what string, wanted func(http2.Frame) bool) http2.Fra
 		if frame.Header().Type == http2.FrameRSTStream {
 			c.resets++
 		}
+		if ping, is := frame.(*http2.PingFrame); is && !ping.IsAck() {
+			_ = c.WritePing(true, ping.Data)
+		}
 	}
 }
 

@@ -2,6 +2,7 @@ package upstream
 
 import (
 	"bytes"
+	"context"
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
@@ -21,7 +22,6 @@ var h2cUnsent = [...]bool{
 	http1.ProxyConnection:  true,
 	http1.Upgrade:          true,
 	http1.HTTP2Settings:    true,
-	http1.Destination:      false, // the last kind: the table is complete
 }
 
 var errTargetForm = &http1.Error{Status: 400, Text: "the target is neither a path nor *, and HTTP/2 carries no other"}
@@ -55,12 +55,23 @@ func (h *H2C) newRequest(a *Answer, r *Request) (*http.Request, error) {
 		request.ContentLength = a.upload.left
 		request.Trailer = a.upload.trailers
 	}
-	ctx := a.ctx
+	return request.WithContext(h.traced(a, r)), nil
+}
+
+// traced has net/http tell of interim answers, and of the end of the body.
+func (h *H2C) traced(a *Answer, r *Request) context.Context {
+	if r.Interim == nil && a.upload.src == nil {
+		return a.ctx
+	}
+	trace := new(httptrace.ClientTrace)
 	if r.Interim != nil {
 		a.interim.start(r.Interim, h.config.MaxHeader, a.cancel)
-		ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{Got1xxResponse: a.interim.got})
+		trace.Got1xxResponse = a.interim.got
 	}
-	return request.WithContext(ctx), nil
+	if a.upload.src != nil {
+		trace.WroteRequest = a.upload.fate.wrote
+	}
+	return httptrace.WithClientTrace(a.ctx, trace)
 }
 
 // h2cHeader makes the regular fields. Names are lower case, as they will be on
@@ -87,10 +98,16 @@ func h2cHeader(head *http1.Request, text *texts) http.Header {
 			header[name] = values[last : last+1 : last+1]
 		}
 	}
-	if header["user-agent"] == nil {
-		header["user-agent"] = nil // net/http adds its own where there is no entry
-	}
+	leaveOut(header, "user-agent")
 	return header
+}
+
+// leaveOut keeps net/http from adding a field of its own, as it does where there
+// is no entry.
+func leaveOut(header http.Header, name string) {
+	if header[name] == nil {
+		header[name] = nil
+	}
 }
 
 // texts keeps the strings of one head in one piece of memory.

@@ -17,6 +17,7 @@ var errSilent = errors.New("the application ended the connection before it said 
 // §3.4 demands, or in another language.
 type h2cSocket struct {
 	net.Conn
+	closed  func()        // told of each Close: net/http closes what has ended
 	greeted chan struct{} // closed once the SETTINGS are heeded, or never will be
 	fault   error         // why they will not; read after greeted
 
@@ -25,8 +26,13 @@ type h2cSocket struct {
 	greeting    []byte // that is still to be passed on
 }
 
-func newH2CSocket(c net.Conn) *h2cSocket {
-	return &h2cSocket{Conn: c, greeted: make(chan struct{})}
+func newH2CSocket(c net.Conn, closed func()) *h2cSocket {
+	return &h2cSocket{Conn: c, closed: closed, greeted: make(chan struct{})}
+}
+
+func (s *h2cSocket) Close() error {
+	s.closed()
+	return s.Conn.Close()
 }
 
 // Read is called by one goroutine, which deals with all it has before it asks

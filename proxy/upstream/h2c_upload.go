@@ -17,11 +17,15 @@ type h2cUpload struct {
 	trailers  http.Header // net/http sends what is there at the body's end
 	left      int64       // of what Content-Length says; -1: it says nothing
 
-	mu      sync.Mutex
-	reading bool
-	closed  bool  // nobody will read any more
-	taken   bool  // a byte of src
-	fault   error // of src
+	mu           sync.Mutex
+	still        sync.Cond // told when one of the next two ends
+	reading      bool
+	interrupting bool
+	interrupted  bool
+	closed       bool  // net/http, or our caller, wants no more
+	taken        bool  // a byte of src
+	fault        error // of src
+	fate         h2cFate
 }
 
 // start looks at how the body ends. A trailer section follows chunks alone.
@@ -31,6 +35,7 @@ func (u *h2cUpload) start(head *http1.Request, r *Request) {
 		return
 	}
 	u.src, u.interrupt, u.left = r.Body, r.Interrupt, -1
+	u.still.L = &u.mu
 	if u.src == nil {
 		u.src = noBody{}
 	}
@@ -66,6 +71,7 @@ func (u *h2cUpload) Read(p []byte) (int, error) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	u.reading = false
+	u.still.Broadcast()
 	u.taken = u.taken || n > 0
 	if err != nil && err != io.EOF && !u.closed {
 		u.fault = err
@@ -105,13 +111,31 @@ func (u *h2cUpload) fillTrailers() {
 // answered with a status above 299.
 func (u *h2cUpload) Close() error {
 	u.mu.Lock()
-	interrupt := u.reading && !u.closed && u.interrupt != nil
+	defer u.mu.Unlock()
 	u.closed = true
-	u.mu.Unlock()
-	if interrupt {
+	if u.reading && !u.interrupted && u.interrupt != nil {
+		u.interrupted, u.interrupting = true, true
+		u.mu.Unlock()
 		u.interrupt()
+		u.mu.Lock()
+		u.interrupting = false
+		u.still.Broadcast()
 	}
 	return nil
+}
+
+// release ends the use of what the caller has lent. A Read that goes on is
+// interrupted and waited for.
+func (u *h2cUpload) release() {
+	if u.src == nil {
+		return
+	}
+	_ = u.Close()
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	for u.reading || u.interrupting {
+		u.still.Wait()
+	}
 }
 
 // reopen makes a body that nobody has read ready for another connection.
@@ -119,6 +143,15 @@ func (u *h2cUpload) reopen() {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	u.closed = false
+}
+
+// over reports whether net/http wants no more of the body, or there is none.
+func (u *h2cUpload) over() bool {
+	if u.src == nil {
+		return true
+	}
+	_, closed, _ := u.state()
+	return closed
 }
 
 func (u *h2cUpload) state() (taken, closed bool, fault error) {

@@ -16,6 +16,8 @@ type Config struct {
 	MaxIdle          int           // kept connections at most; 0 is 1024
 }
 
+const maxIdle = 1024
+
 // shards is how many stacks the kept connections lie on, so that requests on
 // different processors do not meet at one lock.
 const shards = 8
@@ -39,7 +41,7 @@ type stack struct {
 // NewPool makes an empty pool; connections are made by Dial and come in by Put.
 func NewPool(c Config) *Pool {
 	if c.MaxIdle == 0 {
-		c.MaxIdle = 1024
+		c.MaxIdle = maxIdle
 	}
 	return &Pool{config: c}
 }
