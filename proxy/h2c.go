@@ -68,8 +68,13 @@ func (x *exchange) callApplication() ending {
 	if c.answer != nil {
 		c.answer.Close()
 	}
-	if c.body != nil && !c.body.end() && end == keep {
-		end = closeAfter // what is left of the body nobody reads
+	if c.body != nil {
+		if !c.body.end() && end == keep {
+			end = closeAfter // what is left of the body nobody reads
+		}
+		if c.body.upload.stopped.Load() {
+			x.readAlarm.Forget() // interrupt has moved the deadline
+		}
 	}
 	x.work.shrink()
 	x.work.answer = answerSource{}

@@ -80,14 +80,14 @@ const (
 	asGRPC
 )
 
-// form is what suits the client: gRPC's to gRPC clients, who read no other, else
+// form is what suits the client: gRPC's to gRPC clients, who speak HTTP/2 and read no other, else
 // what Accept prefers.
 func (x *exchange) form() form {
 	w := x.work
 	switch {
 	case w.form != anyForm:
 		return w.form
-	case isGRPC(w.request.Fields):
+	case x.stream != nil && isGRPC(w.request.Fields):
 		return asGRPC
 	case prefersJSON(w.request.Fields):
 		return asJSON

@@ -72,7 +72,7 @@ func concurrentLarge(ctx context.Context, c *session, _ *outcome) error {
 
 // manyStreams has all of them open before one ends.
 func manyStreams(ctx context.Context, c *session, _ *outcome) error {
-	const many = 200
+	const many = 100
 	before := c.dials.Load()
 	open, all := make(chan struct{}, many), make(chan struct{})
 	go func() {
