@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"time"
 
 	"go.uber.org/zap"
@@ -25,6 +26,7 @@ type call struct {
 	reader   http1.Reader // of the answer's body
 	empty    bool         // the answer ends with its head, or with trailers right after it
 	deadline bool         // the request says how long it may take, as gRPC's do
+	hinted   bool         // an interim answer has come, and gone where the request's head was
 }
 
 // errUpstreamSlow ends a call that waits too long.
@@ -54,7 +56,7 @@ func (x *exchange) callApplication() ending {
 	c := &call{exchange: x, deadline: fieldValue(x.work.request.Fields, "Grpc-Timeout") != nil}
 	x.call = c
 	x.work.answer = answerSource{exchange: x, timeout: x.server.config.UpstreamTimeout.Duration}
-	if x.work.request.Framing != http1.NoBody {
+	if !x.work.upBody.Done() {
 		c.body = newCallBody(x)
 		x.work.answer.upload = c.body.upload
 	}
@@ -94,6 +96,9 @@ func (c *call) run(ctx context.Context) ending {
 	if err := c.lookForEnd(); err != nil {
 		return c.failed(err)
 	}
+	if x.stream == nil && !w.oldHTTP && !w.isHead && !c.empty {
+		chunkForTrailers(&w.response)
+	}
 	c.reader.Reset(c, w.answerIn)
 	end, err := x.relayAnswer(&c.reader, &w.response)
 	switch {
@@ -106,6 +111,16 @@ func (c *call) run(ctx context.Context) ending {
 		x.answerCut(err)
 	}
 	return end
+}
+
+// chunkForTrailers takes Content-Length off an answer that announces trailers: in
+// HTTP/1.1 only a chunked body has them (RFC 9112 §7.1.2).
+func chunkForTrailers(r *http1.Response) {
+	if r.Framing != http1.Length || fieldValue(r.Fields, "Trailer") == nil {
+		return
+	}
+	r.Framing = http1.Chunked
+	r.Fields = slices.DeleteFunc(r.Fields, func(f http1.Field) bool { return f.Kind == http1.ContentLength })
 }
 
 // lookForEnd waits for the end of an answer without content, so that its head can
@@ -135,7 +150,7 @@ func (c *call) ask(ctx context.Context) error {
 		answer, err := x.server.h2c.Do(ctx, request)
 		c.wait.stop()
 		var ended *upstream.H2CError
-		if again && errors.As(err, &ended) && ended.Again(w.safe) {
+		if again && !c.hinted && errors.As(err, &ended) && ended.Again(w.safe) {
 			continue
 		}
 		c.answer = answer
@@ -149,7 +164,7 @@ func (c *call) interim(head []byte) error {
 	if err := w.response.Parse(head, requestMethod(w.isHead), http1.Limits{}); err != nil {
 		return err
 	}
-	w.safe = false // the application has begun to answer
+	c.hinted = true
 	return c.exchange.passInterim(&w.response)
 }
 

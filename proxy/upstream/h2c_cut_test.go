@@ -110,9 +110,12 @@ func (c *framerConn) wantEnd() {
 func TestAnUploadWithoutRoomWhoseAnswerHasEndedIsCut(t *testing.T) {
 	app := startFramerApp(t)
 	h := newTestH2C(t, app.address, func(c *H2CConfig) { c.lingering = 20 * time.Millisecond })
-	result := do(t, h, Request{Owner: "one", Head: head("POST", "/", "Content-Length: 2"), Body: strings.NewReader("hi")})
+	body := newStreamed()
+	result := do(t, h, Request{Owner: "one", Head: head("POST", "/", "Content-Length: 2"), Body: body, Interrupt: body.interrupt})
 	c := app.greeted(http2.Setting{ID: http2.SettingInitialWindowSize, Val: 0})
-	c.headers(c.request().stream, true, ":status: 200")
+	stream := c.request().stream
+	body.say(t, "hi")
+	c.headers(stream, true, ":status: 200")
 	wait(t, result).answer.Close()
 	c.wantEnd()
 	wantNobodys(t, h, 0)

@@ -84,9 +84,10 @@ func TestAnErrorOfInterimEndsTheExchange(t *testing.T) {
 
 func TestAFloodOfInterimAnswersIsNotKept(t *testing.T) {
 	app := startFramerApp(t)
+	h := newTestH2C(t, app.address)
+	c := neighboured(t, h, app)
 	goOn := make(chan bool)
-	result := do(t, newTestH2C(t, app.address), Request{Head: get("/"), Interim: func([]byte) error { <-goOn; return nil }})
-	c := app.greeted()
+	result := do(t, h, Request{Head: get("/"), Interim: func([]byte) error { <-goOn; return nil }})
 	stream := c.request().stream
 	for range 40 {
 		c.headers(stream, false, ":status: 103", "x: "+strings.Repeat("x", 1<<10))
