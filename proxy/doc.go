@@ -8,9 +8,15 @@
 // (request.go, answer.go) and when a connection ends, and how (conn.go).
 //
 // A request passes through handshake.go, conn.go, relay.go, judge.go,
-// request.go, exchange.go, upload.go and answer.go, in that order. It refuses
-// what is ambiguous instead of repairing it: page.go has every answer of our
-// own.
+// request.go, exchange.go, upload.go and answer.go, in that order; inflight.go has
+// what it carries along. It refuses what is ambiguous instead of repairing it:
+// page.go has every answer of our own.
+//
+// Over HTTP/2 framer.go hands the connection to net/http for its frames, wire.go
+// and batch.go stand between the two and the socket, streams.go looks after the
+// connection, and stream.go has each request read by the same code. h2c.go takes
+// exchange.go's place before an application that speaks HTTP/2. A balancer's PROXY
+// header comes before the handshake: proxyprotocol.go.
 //
 // What is believed is kept fresh beside that: belief.go puts in force what
 // reload.go has read from the files (fileset.go) and crlurls.go from the network,

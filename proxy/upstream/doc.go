@@ -7,5 +7,7 @@
 //
 // It does not decide whether a request may be sent again, or whether a
 // connection may be kept after an answer: the relay in package proxy does, which
-// knows the messages. See Pool for the connections, Conn for one of them.
+// knows the messages. See Pool for the connections, Conn for one of them, and H2C
+// for an application that speaks HTTP/2, whose connections carry the requests of
+// one client each.
 package upstream
