@@ -132,7 +132,8 @@ type Config struct {
 	HandshakeTimeout Duration `env:"MTLS_HANDSHAKE_TIMEOUT" envDefault:"10s"`
 	// HeaderTimeout bounds a request's head, from its first byte to its last.
 	HeaderTimeout Duration `env:"MTLS_HEADER_TIMEOUT" envDefault:"10s"`
-	// BodyTimeout bounds the wait between two reads of a request's body.
+	// BodyTimeout bounds the wait between two reads of a request's body, until the
+	// answer begins.
 	BodyTimeout Duration `env:"MTLS_BODY_TIMEOUT" envDefault:"60s"`
 	// SendTimeout bounds each write to the client.
 	SendTimeout Duration `env:"MTLS_SEND_TIMEOUT" envDefault:"60s"`
