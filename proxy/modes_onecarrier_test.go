@@ -64,6 +64,8 @@ func ofOneCarrier() map[string][]string {
 			"TestOnlyHTTP11IsNegotiatedWhereHTTP2IsOff",
 			"TestTheModeOfResumedSessionsResumesThem",
 			"TestAbuse*",
+			"TestH2C*",
+			"TestOverHTTP2*",
 			"TestAnErrorOfThisProgramEndsOneStreamAndIsTold",
 			"TestUploadsThatAreTooLargeAreNoFlood",
 			"TestWhatIsInFlightOnAnOldConnectionEndsWhole",
