@@ -33,7 +33,10 @@ func TestAnEarlyAnswerReachesAClientThatIsStillSending(t *testing.T) {
 		c := startSidecar(t, app.url).dial(t, nil)
 		c.send(request)
 		if !c.asksTheApplication() && what == "asking" {
-			c.answer("POST") // 100, that nobody has asked the application for
+			// A 100 that nobody has asked the application for, if its answer was not there first.
+			if start, _ := c.r.Peek(len("HTTP/1.1 100")); string(start) == "HTTP/1.1 100" {
+				c.answer("POST")
+			}
 		}
 		if answer := c.wantAnswer("POST", 401, "sign in"); !answer.Close && c.endsConnections() {
 			t.Errorf("%s: the answer lacks Connection: close, but the rest of the body would be the next request", what)

@@ -51,7 +51,7 @@ func newFramer(s *Server) *framer {
 			MaxConcurrentStreams:      int(config.HTTP2MaxStreams),
 			MaxReadFrameSize:          maxReadFrame,
 			MaxReceiveBufferPerStream: maxStreamUpload,
-			// As much for each stream that may be open: none can take the others' share,
+			// As much for each stream that may be open, up to 256: none can take the others' share,
 			// as net/http gives the connection's window back only when it is read.
 			MaxReceiveBufferPerConnection: min(int(config.HTTP2MaxStreams)*maxStreamUpload, maxConnUpload),
 			CountError:                    s.countFault,

@@ -74,7 +74,7 @@ func (x *exchange) callApplication() ending {
 		if !c.body.end() && end == keep {
 			end = closeAfter // what is left of the body nobody reads
 		}
-		if c.body.upload.stopped.Load() {
+		if c.bodyStopped() {
 			x.readAlarm.Forget() // interrupt has moved the deadline
 		}
 	}
@@ -150,13 +150,17 @@ func (c *call) ask(ctx context.Context) error {
 		answer, err := x.server.h2c.Do(ctx, request)
 		c.wait.stop()
 		var ended *upstream.H2CError
-		if again && !c.hinted && errors.As(err, &ended) && ended.Again(w.safe) {
+		if again && !c.hinted && !c.bodyStopped() && errors.As(err, &ended) && ended.Again(w.safe) {
 			continue
 		}
 		c.answer = answer
 		return c.blame(err)
 	}
 }
+
+// bodyStopped reports whether nothing more can be read of the request's body: it
+// was interrupted when net/http had no more use for it.
+func (c *call) bodyStopped() bool { return c.body != nil && c.body.upload.stopped.Load() }
 
 // interim passes an answer before the final one on.
 func (c *call) interim(head []byte) error {

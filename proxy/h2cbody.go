@@ -107,5 +107,5 @@ func (b *callBody) end() (whole bool) {
 // isFault reports whether an error came from the client's side.
 func (b *callBody) isFault(err error) bool {
 	fault := b.fault.Load()
-	return fault != nil && errors.Is(err, *fault)
+	return fault != nil && err == *fault // it comes back as it was
 }

@@ -252,7 +252,9 @@ func (x *exchange) sent(err error) error {
 	if err == nil {
 		return nil
 	}
+	x.writing.Lock()
 	late := x.stream != nil && !x.now.Before(x.writeAlarm.At()) // net/http does not say
+	x.writing.Unlock()
 	if late || errors.Is(err, os.ErrDeadlineExceeded) {
 		x.server.events.count(SendTimeout)
 	}

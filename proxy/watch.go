@@ -67,7 +67,9 @@ func (x *exchange) watchStream() *watch {
 }
 
 func (w *watch) clientGone(x *exchange) {
-	x.server.events.count(ClientGone)
+	if !x.severed() {
+		x.server.events.count(ClientGone)
+	}
 	w.gone.Store(true)
 	x.closeApplication()
 }

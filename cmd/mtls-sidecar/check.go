@@ -57,6 +57,9 @@ func check(environ []string, stdout io.Writer) error {
 func (r *report) found(config *proxy.Config, material *proxy.Material, now time.Time) {
 	r.item("listen", fmt.Sprintf("%s, application %s, client certificates %s",
 		config.ListenAddr, config.UpstreamURL, config.VerifyClient))
+	if config.ProxyProtocolFrom.Set() {
+		r.item("PROXY", "a header is demanded of "+config.ProxyProtocolFrom.String()+" on every connection, probes included")
+	}
 	for i, certificate := range material.Certificates {
 		r.server(config.CertFile[i], certificate, now)
 	}

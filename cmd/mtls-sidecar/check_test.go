@@ -167,3 +167,11 @@ func TestCheckShowsHowCAsAreAsked(t *testing.T) {
 		}
 	}
 }
+
+func TestCheckTellsOfWhomAPROXYHeaderIsDemanded(t *testing.T) {
+	b := newBureau(t)
+	got := runCommand(t, b.checkable(settings{"MTLS_PROXY_PROTOCOL_FROM": "10.1.2.0/24"}), "check")
+	if want := "demanded of 10.1.2.0/24 on every connection, probes included"; got.code != 0 || !strings.Contains(got.stdout, want) {
+		t.Errorf("got exit %d and no %q in\n%s%s", got.code, want, got.stdout, got.stderr)
+	}
+}

@@ -45,7 +45,7 @@ const standIn = "application:80"
 // conn returns a connection on which a stream is reserved for the owner. It opens
 // one when those that the owner has can take no more, and none is nobody's.
 func (h *H2C) conn(ctx context.Context, owner any) (*h2cConn, error) {
-	for {
+	for ended := 0; ; {
 		h.mu.Lock()
 		if h.life.Err() != nil {
 			h.mu.Unlock()
@@ -60,7 +60,14 @@ func (h *H2C) conn(ctx context.Context, owner any) (*h2cConn, error) {
 		if c != nil {
 			return c, nil
 		}
-		if c, err := h.await(ctx, d); c != nil || err != nil {
+		c, err := h.await(ctx, d)
+		if err == errEndedAtOnce {
+			if ended++; ended < attempts {
+				continue
+			}
+			return nil, &H2CError{err: err}
+		}
+		if c != nil || err != nil {
 			return c, err
 		}
 	}
@@ -97,7 +104,11 @@ func (h *H2C) await(ctx context.Context, d *h2cDial) (*h2cConn, error) {
 	case d.err == nil && d.conn.Reserve() == nil:
 		return d.conn, nil
 	case d.err == nil:
+		over := d.conn.Err() != nil || d.conn.Available() == 0 && d.conn.InFlight() == 0
 		h.release(d.conn, true)
+		if over {
+			return nil, errEndedAtOnce
+		}
 	case h.life.Err() == nil:
 		return nil, d.err
 	}
@@ -105,7 +116,7 @@ func (h *H2C) await(ctx context.Context, d *h2cDial) (*h2cConn, error) {
 }
 
 // dial makes a connection. It counts as many streams on it as requests wait for
-// it: they have been promised one each, and nobody else is to have it before.
+// it: they have been promised one each, and no other owner is to have it before.
 func (h *H2C) dial(d *h2cDial) {
 	conn, room, err := h.connect()
 	kept := true
@@ -126,6 +137,8 @@ func (h *H2C) dial(d *h2cDial) {
 	d.err = err
 	close(d.done)
 }
+
+var errEndedAtOnce = errors.New("each new one is ended before a request is sent on it")
 
 var errNoStreams = errors.New("the application allows no request on a new connection (SETTINGS_MAX_CONCURRENT_STREAMS is 0)")
 
