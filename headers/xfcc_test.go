@@ -251,7 +251,7 @@ func checkXFCC(t *testing.T, r xfccReader, header string, subject []byte, names 
 	if got[0].key != "Hash" || got[1].key != "Cert" || got[2].key != "Chain" || got[3].key != "Subject" {
 		t.Errorf("%s: %q is read as %q", r.what, header, got)
 	}
-	want, _ := attributesOf(t, subject)
+	want := hexedAttributesOf(t, subject)
 	if attributes := readName2253(t, got[3].value); !slices.Equal(attributes, want) {
 		t.Errorf("%s: the subject of %q is read as %q, not %q", r.what, header, attributes, want)
 	}

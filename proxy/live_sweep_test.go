@@ -32,6 +32,10 @@ func (w *liveWorld) opens(who *pkiClient, kind string) *liveExchange {
 // hasCut compares the number of exchanges cut so far.
 func (w *liveWorld) hasCut(when string, want uint64) {
 	w.t.Helper()
+	deadline := time.Now().Add(hang)
+	for w.Count(BeliefLost) < want && time.Now().Before(deadline) {
+		<-time.After(time.Millisecond) // it is counted after the cut that the client has seen
+	}
 	if got := w.Count(BeliefLost); got != want {
 		w.t.Errorf("%s: %d exchanges have been cut, want %d", when, got, want)
 	}
