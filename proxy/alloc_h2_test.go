@@ -10,7 +10,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -43,8 +42,8 @@ func TestARequestOverHTTP2AllocatesLittleBesidesWhatNetHTTPDoes(t *testing.T) {
 		{"an answer in chunks", curlFields, chunkedAnswer, 13},
 	} {
 		t.Run(test.what, func(t *testing.T) {
-			bare := h2allocations(t, newFixedStreams(t, bareH2(t), test.fields))
-			got := h2allocations(t, newFixedStreams(t, startSidecar(t, fixedBackend(t, test.answer)).addr, test.fields))
+			bare := allocations(t, newFixedStreams(t, bareH2(t), test.fields).exchange)
+			got := allocations(t, newFixedStreams(t, startSidecar(t, fixedBackend(t, test.answer)).addr, test.fields).exchange)
 			if ours := got - bare; ours > test.ours*1.1 {
 				t.Errorf("%.2f allocations per request, of which net/http makes %.2f and we %.2f; want %.0f and at most a tenth more", got, bare, ours, test.ours)
 			}
@@ -122,25 +121,6 @@ func (f *fixedStreams) exchange() error {
 			return nil
 		}
 	}
-}
-
-// h2allocations counts those of the whole process for one exchange.
-func h2allocations(t *testing.T, f *fixedStreams) float64 {
-	t.Helper()
-	const rounds = 2000
-	run := func() {
-		for range rounds {
-			if err := f.exchange(); err != nil {
-				t.Fatal(err)
-			}
-		}
-	}
-	run() // pools fill, the verdict is made
-	var before, after runtime.MemStats
-	runtime.ReadMemStats(&before)
-	run()
-	runtime.ReadMemStats(&after)
-	return float64(after.Mallocs-before.Mallocs) / rounds
 }
 
 // bareH2 is net/http's server with a handler that knows its answer.

@@ -1,7 +1,6 @@
 package proxy
 
 import (
-	"fmt"
 	"io"
 	"net/http"
 	"strings"
@@ -162,35 +161,12 @@ func TestH2CAnEarlyAnswerEndsAConnectionOnWhichTheBodyDoesNotCome(t *testing.T) 
 // The two ends of a body's reading, each of which sets one deadline and more: in
 // whichever order they come, the reader is woken for good.
 func TestH2CAnInterruptedReadStaysInterruptedWhenTheAnswerBegins(t *testing.T) {
-	for _, freeFirst := range []bool{false, true} {
-		for _, after := range []bool{false, true} {
-			t.Run(fmt.Sprintf("freeing first %v, the other after %v", freeFirst, after), func(t *testing.T) {
-				d := &deadlineSocket{}
-				x := &newConn(bodyServer(), d, "").exchange
-				body := &callBody{exchange: x, upload: &upload{exchange: x}}
-				first, other := body.interrupt, func() { x.freeBody(body.upload) }
-				if freeFirst {
-					first, other = other, first
-				}
-				met := false
-				hook := func() {
-					if !met {
-						met = true
-						other()
-					}
-				}
-				if after {
-					d.after = hook
-				} else {
-					d.before = hook
-				}
-				first()
-				if !d.read.Equal(past) {
-					t.Errorf("the deadline is %v from now, want one in the past", time.Until(d.read))
-				}
-			})
+	interrupts := func(x *exchange, u *upload) func() { return (&callBody{exchange: x, upload: u}).interrupt }
+	inEveryOrder(t, interrupts, func(t *testing.T, read time.Time) {
+		if !read.Equal(past) {
+			t.Errorf("the deadline is %v from now, want one in the past", time.Until(read))
 		}
-	}
+	})
 }
 
 // net/http may give a body up that has just been read to its end. The deadline that

@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"testing"
 )
 
 // Where HTTP/2 cannot be like HTTP/1.1, or net/http's framer is not, is said here
@@ -39,14 +38,6 @@ func (c *client) asksTheApplication() bool { return c.h2 == nil }
 // pipelines: over HTTP/1.1 requests on one connection are served one after the
 // other; streams are served at once.
 func (c *client) pipelines() bool { return c.h2 == nil }
-
-// onlyHTTP1 skips a row of a table that HTTP/2 has no words for.
-func onlyHTTP1(t *testing.T, why string) {
-	t.Helper()
-	if modeOf(t) == overHTTP2 {
-		t.Skip("HTTP/2 has no words for it: ", why)
-	}
-}
 
 // kept is what HTTP/2 keeps of one or several messages in HTTP/1.1.
 func (c *client) kept(text string) string {

@@ -24,14 +24,13 @@ type stream struct {
 	streams *streams    // of the connection
 	header  http.Header // the answer's, then its trailers
 	request *http.Request
-	names   []string // of the request's fields, sorted
 	severed atomic.Bool
-	status  int  // of the answer whose head is about to be sent
-	wrote   bool // something of the answer's body has been written
-	pushed  bool // nothing is held back from the client
-	since   time.Time
-	taken   int64 // bytes read of the request's body
-	drained bool  // it has been read to its end
+	status  int       // of the answer whose head is about to be sent
+	wrote   bool      // something of the answer's body has been written
+	pushed  bool      // nothing is held back from the client
+	since   time.Time // when it began
+	taken   int64     // bytes read of the request's body
+	drained bool      // it has been read to its end
 
 	ending sync.Mutex // of over, and of the writer's deadlines
 	over   bool       // the writer is net/http's again
@@ -178,7 +177,7 @@ func (t *stream) isGRPC() bool { return isGRPCType(t.request.Header.Get("Content
 // passes on those fields that were announced.
 func (t *stream) trailer() []http1.Field {
 	var fields []http1.Field
-	for _, name := range sortedNames(nil, t.request.Trailer) {
+	for _, name := range sortedNames(t.request.Trailer) {
 		for _, value := range t.request.Trailer[name] {
 			fields = append(fields, http1.Field{Name: []byte(name), Value: []byte(value), Kind: http1.KindOf([]byte(name))})
 		}
@@ -186,12 +185,13 @@ func (t *stream) trailer() []http1.Field {
 	return fields
 }
 
-func sortedNames(dst []string, header http.Header) []string {
+func sortedNames(header http.Header) []string {
+	names := make([]string, 0, len(header))
 	for name := range header {
-		dst = append(dst, name)
+		names = append(names, name)
 	}
-	slices.Sort(dst)
-	return dst
+	slices.Sort(names)
+	return names
 }
 
 // connKey is where net/http's contexts have the connection.

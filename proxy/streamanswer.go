@@ -36,13 +36,18 @@ func (t *stream) push() error {
 	return t.writer.FlushError()
 }
 
+// newHead begins a head to which net/http adds nothing of its own. Because of
+// Content-Length it also copies the map of an interim answer, which it else reads
+// while this goroutine goes on.
+func (t *stream) newHead(status int) {
+	clear(t.header)
+	t.status = status
+	t.header["Date"], t.header["Content-Type"], t.header["Content-Length"] = nil, nil, nil
+}
+
 // setHead keeps the head of an answer until start.
 func (t *stream) setHead(r *http1.Response, f answerFraming) {
-	clear(t.header)
-	t.status = r.Status
-	// net/http adds none then. Because of Content-Length it also copies the map of an
-	// interim answer, which it else reads while this goroutine goes on.
-	t.header["Date"], t.header["Content-Type"], t.header["Content-Length"] = nil, nil, nil
+	t.newHead(r.Status)
 	values := make([]string, 0, len(r.Fields)+1)
 	for i := range r.Fields {
 		field := &r.Fields[i]
@@ -77,15 +82,14 @@ func (t *stream) interim(r *http1.Response) {
 
 // refuse gives an answer of our own.
 func (t *stream) refuse(p page) ending {
-	clear(t.header)
-	t.header["Date"], t.header["Content-Type"], t.header["Content-Length"] = nil, nil, nil
+	t.newHead(p.status)
 	for _, field := range p.fields {
 		t.header[field[0]] = []string{field[1]}
 	}
 	if t.leaving() {
 		t.header["Connection"] = []string{"close"}
 	}
-	t.status, t.begun = p.status, true
+	t.begun = true
 	if len(p.body) > 0 {
 		t.header["Content-Length"] = []string{strconv.Itoa(len(p.body))}
 	}

@@ -39,8 +39,7 @@ func (t *stream) appendHead(dst []byte) ([]byte, error) {
 	if len(hosts) == 0 && r.Host != "" {
 		dst = appendLine(dst, "Host", r.Host)
 	}
-	t.names = sortedNames(t.names[:0], r.Header)
-	for _, name := range t.names {
+	for _, name := range sortedNames(r.Header) {
 		for _, value := range r.Header[name] {
 			if strings.ContainsAny(value, "\r\n\x00") {
 				return dst, errFieldValue
@@ -48,7 +47,7 @@ func (t *stream) appendHead(dst []byte) ([]byte, error) {
 			dst = appendLine(dst, name, value)
 		}
 	}
-	for _, name := range sortedNames(t.names[:0], r.Trailer) {
+	for _, name := range sortedNames(r.Trailer) {
 		dst = appendLine(dst, "Trailer", name)
 	}
 	if r.ContentLength < 0 {

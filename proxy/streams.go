@@ -27,8 +27,7 @@ type streams struct {
 
 	gone atomic.Bool // the socket has nothing more to read
 
-	inFlight atomic.Int64 // exchanges
-	useful   atomic.Int64 // bytes of requests and answers in this span
+	useful atomic.Int64 // bytes of requests and answers in this span
 	// Of the goroutine that reads the socket alone:
 	received int64 // bytes in this span
 	span     time.Time
@@ -61,7 +60,6 @@ func (s *streams) add(t *stream) bool {
 	t.hint = s.conn.hint + s.total
 	t.ids = s.ids.fork(s.total)
 	s.open[t] = struct{}{}
-	s.inFlight.Add(1)
 	return true
 }
 
@@ -69,7 +67,6 @@ func (s *streams) add(t *stream) bool {
 func (s *streams) remove(t *stream, cancelled bool) {
 	s.mu.Lock()
 	delete(s.open, t)
-	s.inFlight.Add(-1)
 	last := s.closed && len(s.open) == 0
 	cancelled = cancelled && !s.gone.Load()
 	if cancelled {
@@ -143,7 +140,9 @@ func (s *streams) floods(n int) bool {
 		s.useful.Store(0)
 		return false
 	}
-	unread := s.inFlight.Load() * maxStreamUpload // of bodies, at most
+	s.mu.Lock()
+	unread := int64(len(s.open)) * maxStreamUpload // of bodies, at most
+	s.mu.Unlock()
 	return s.received-floodSlack-unread > floodShare*s.useful.Load()
 }
 

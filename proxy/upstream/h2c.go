@@ -133,9 +133,6 @@ type Request struct {
 	// error: nobody wants what it would bring. It is called at most once, from any
 	// goroutine, and must not wait itself. Nil: Body never waits for long.
 	Interrupt func()
-	// Trailer is asked once Body has given io.EOF; nil: there are none. Fields that
-	// were not announced are sent as well.
-	Trailer func() []http1.Field
 	// Interim takes the heads of interim answers, HTTP/1.1 too, in order and one
 	// at a time; none comes after Do has returned. Its error ends the exchange and
 	// is what Do returns. Nil: they are dropped.

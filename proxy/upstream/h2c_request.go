@@ -53,7 +53,6 @@ func (h *H2C) newRequest(a *Answer, r *Request) (*http.Request, error) {
 	if a.upload.src != nil {
 		request.Body = &a.upload
 		request.ContentLength = a.upload.left
-		request.Trailer = a.upload.trailers
 	}
 	return request.WithContext(h.traced(a, r)), nil
 }

@@ -3,7 +3,6 @@ package upstream
 import (
 	"errors"
 	"io"
-	"net/http"
 	"sync"
 
 	"mtls-sidecar/proxy/http1"
@@ -13,9 +12,7 @@ import (
 type h2cUpload struct {
 	src       io.Reader // nil: there is no body
 	interrupt func()
-	trailer   func() []http1.Field
-	trailers  http.Header // net/http sends what is there at the body's end
-	left      int64       // of what Content-Length says; -1: it says nothing
+	left      int64 // of what Content-Length says; -1: it says nothing
 
 	mu           sync.Mutex
 	still        sync.Cond // told when one of the next two ends
@@ -28,7 +25,7 @@ type h2cUpload struct {
 	fate         h2cFate
 }
 
-// start looks at how the body ends. A trailer section follows chunks alone.
+// start looks at how the body ends. No trailer section follows: see the relay.
 func (u *h2cUpload) start(head *http1.Request, r *Request) {
 	chunked := head.Framing == http1.Chunked
 	if !chunked && head.Length == 0 {
@@ -41,8 +38,6 @@ func (u *h2cUpload) start(head *http1.Request, r *Request) {
 	}
 	if !chunked {
 		u.left = head.Length
-	} else if r.Trailer != nil {
-		u.trailer, u.trailers = r.Trailer, make(http.Header)
 	}
 }
 
@@ -64,9 +59,6 @@ func (u *h2cUpload) Read(p []byte) (int, error) {
 
 	n, err := u.src.Read(p)
 	err = u.count(n, err)
-	if err == io.EOF && u.trailer != nil {
-		u.fillTrailers()
-	}
 
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -98,14 +90,6 @@ func (u *h2cUpload) count(n int, err error) error {
 }
 
 var errTooLong = errors.New("the body is longer than content-length says")
-
-func (u *h2cUpload) fillTrailers() {
-	var text texts
-	for _, f := range u.trailer() {
-		name := text.takeLower(f.Name)
-		u.trailers[name] = append(u.trailers[name], text.take(f.Value))
-	}
-}
 
 // Close is net/http's word that it wants no more: the stream has ended, or is
 // answered with a status above 299.
