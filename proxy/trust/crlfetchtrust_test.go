@@ -91,8 +91,9 @@ func TestNothingIsRememberedOfACRLThatWasRefused(t *testing.T) {
 	w := newWorld(t)
 	forged, genuine := mintCRL(t, w.root, 1), mintCRL(t, w.root, 2)
 	var attacked atomic.Bool
-	conditions := make(chan string, 1)
+	begin, conditions := make(chan struct{}), make(chan string, 1)
 	url := crlServer(t, func(w http.ResponseWriter, r *http.Request) {
+		<-begin // the first try comes as soon as the fetcher runs
 		conditions <- r.Header.Get("If-None-Match")
 		w.Header().Set("Etag", `"the same"`)
 		switch {
@@ -121,6 +122,9 @@ func TestNothingIsRememberedOfACRLThatWasRefused(t *testing.T) {
 	} {
 		attacked.Store(try.attacked)
 		r.refuse.Store(try.attacked)
+		if i == 0 {
+			close(begin)
+		}
 		report := r.next(i)
 		if report.Err != nil || !slices.Equal(crlNumbers(report.Lists), try.lists) {
 			t.Errorf("try %d: %+v, want lists %v", i+1, report, try.lists)
