@@ -7,6 +7,7 @@ package headers
 type Stripper struct {
 	table    []entry       // open addressing, at most half full
 	prefixes [256][]string // by first folded byte
+	naming   naming        // of what is dropped, for those who count it
 }
 
 // entry is a folded name and what to do with it; the empty name marks a free place.

@@ -57,6 +57,7 @@ func NewStripper(opt StripOptions) (*Stripper, error) {
 			s.addPrefix(p)
 		}
 	}
+	s.nameAll()
 	return s, nil
 }
 
