@@ -19,11 +19,13 @@ COPY go.mod go.sum ./
 RUN go mod download
 COPY . .
 RUN CGO_ENABLED=0 GOOS=$TARGETOS GOARCH=$TARGETARCH \
-    go build -trimpath -buildvcs=false -ldflags="-s -w -X main.release=$VERSION" -o /out/mtls-sidecar ./cmd/mtls-sidecar
+    go build -trimpath -buildvcs=false -ldflags="-s -w -X mtls-sidecar/proxy.release=$VERSION" -o /out/mtls-sidecar ./cmd/mtls-sidecar
 
 FROM ${RUNTIME_IMAGE}
 COPY --from=build /out/mtls-sidecar /mtls-sidecar
 # By number, so that Kubernetes' runAsNonRoot can tell without /etc/passwd.
 USER 65532:65532
-EXPOSE 8443
+# TLS, and the admin port. No HEALTHCHECK: Kubernetes ignores it, and has its own
+# probes; deploy/compose has one.
+EXPOSE 8443 9902
 ENTRYPOINT ["/mtls-sidecar"]

@@ -3,8 +3,7 @@ package proxy
 import (
 	"errors"
 	"io"
-
-	"go.uber.org/zap"
+	"os"
 
 	"mtls-sidecar/proxy/http1"
 )
@@ -25,6 +24,7 @@ func (x *exchange) relayAnswer(source *http1.Reader, r *http1.Response) (ending,
 		x.freeBody(u)
 	}
 	framing := x.frame(r)
+	x.account.answered, x.account.status = x.now, r.Status
 	x.begun = false
 	w.out = x.appendAnswerHead(w.out[:0], r, framing)
 	body := r.Framing
@@ -153,6 +153,7 @@ func (x *exchange) relayBody(source *http1.Reader, f answerFraming) error {
 			return err
 		}
 		relayed += len(piece)
+		x.account.bytes += int64(len(piece))
 	}
 }
 
@@ -161,11 +162,15 @@ func (x *exchange) relayBody(source *http1.Reader, f answerFraming) error {
 func (x *exchange) answerCut(err error) {
 	var gone *clientError
 	if errors.As(err, &gone) || x.severed() {
-		x.server.log.Debug("answer not taken", zap.String("remote", x.conn.remote), zap.Error(err))
+		x.server.log.Debug("answer not taken", addressField(x.conn.remote), faultField(err))
 		return
 	}
-	x.server.log.Warn("the application's answer was cut short",
-		zap.String("remote", x.conn.remote), zap.String("reason", "answer_truncated"), zap.Error(err))
+	x.account.fault = upstreamCut
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		x.account.fault = upstreamTimeout
+		x.server.events.count(UpstreamTimeout)
+	}
+	x.work.kept.lacks(truncated, err)
 }
 
 // chunkRoom is what a chunk takes beyond its data, at most.

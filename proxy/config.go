@@ -152,13 +152,32 @@ type Config struct {
 	// ReloadInterval is how often the files are looked at for changes.
 	ReloadInterval Duration `env:"MTLS_RELOAD_INTERVAL" envDefault:"10s"`
 
-	// DrainTimeout bounds the requests in flight after SIGTERM.
+	// AdminAddr is where operators look, in plain HTTP: health and metrics for
+	// everybody, the status page for peers on loopback. host:port, unix:///path
+	// or off.
+	AdminAddr AdminAddr `env:"MTLS_ADMIN_ADDR" envDefault:":9902"`
+	// ReadyUpstream has the sidecar count as ready only while the application
+	// accepts connections.
+	ReadyUpstream Switch `env:"MTLS_READY_UPSTREAM" envDefault:"false"`
+	// AdminUpstreamPaths lists paths of the application that AdminAddr relays under
+	// /upstream, for the kubelet's probes, which cannot reach loopback.
+	AdminUpstreamPaths List `env:"MTLS_ADMIN_UPSTREAM_PATHS"`
+
+	// DrainDelay is how long after the beginning of a drain new connections are
+	// still accepted: balancers learn late that they must not come any more.
+	DrainDelay Duration `env:"MTLS_DRAIN_DELAY" envDefault:"5s"`
+	// DrainTimeout bounds the requests in flight after that.
 	DrainTimeout Duration `env:"MTLS_DRAIN_TIMEOUT" envDefault:"20s"`
 
+	// AccessLog says which requests are logged: all, errors (refusals and 5xx)
+	// or off.
+	AccessLog AccessLog `env:"MTLS_ACCESS_LOG" envDefault:"errors"`
 	// LogLevel is debug, info, warn or error.
 	LogLevel LogLevel `env:"MTLS_LOG_LEVEL" envDefault:"info"`
 	// LogFormat is json or console.
 	LogFormat LogFormat `env:"MTLS_LOG_FORMAT" envDefault:"json"`
+
+	set map[string]string // what was written, by variable
 }
 
 // Words that a variable may be set to.
@@ -189,6 +208,10 @@ const (
 
 	OCSPReject OCSPFail = "reject"
 	OCSPAllow  OCSPFail = "allow"
+
+	AccessAll    AccessLog = "all"
+	AccessErrors AccessLog = "errors"
+	AccessOff    AccessLog = "off"
 
 	ForwardedAppend  ForwardedFor = "append"
 	ForwardedReplace ForwardedFor = "replace"

@@ -58,6 +58,7 @@ func (c *Config) validate() []Fault {
 		}
 	}
 	faults = append(faults, c.addressFaults()...)
+	faults = append(faults, c.adminFaults()...)
 	faults = append(faults, c.revocationFaults()...)
 	faults = append(faults, c.routeFaults()...)
 	return append(faults, c.headerFaults()...)

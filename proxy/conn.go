@@ -15,22 +15,24 @@ import (
 type conn struct {
 	exchange // over HTTP/1.1, the one in flight
 
-	server  *Server
-	socket  net.Conn
-	wire    wire // the socket, as TLS sees it
-	tls     *tls.Conn
-	remote  string // address without port
-	session session
-	old     time.Time            // from when on an answer is its last; zero: never
-	peer    atomic.Pointer[peer] // nil: it presented no certificate
-	judging sync.Mutex           // of memo
-	memo    memo
-	nobody  atomic.Pointer[[]byte] // what is told on a path where MTLS_ROUTES says off; made when it is needed
-	until   atomic.Int64           // of the verdict, for the sweeper
-	state   atomic.Int32
-	first   [1]byte                 // of the next request, read while no buffer is held
-	waking  sync.Mutex              // held by drain while it wakes an idle connection
-	streams atomic.Pointer[streams] // the exchanges over HTTP/2; nil: it speaks HTTP/1.1
+	server             *Server
+	socket             net.Conn
+	wire               wire // the socket, as TLS sees it
+	tls                *tls.Conn
+	remote             string // address without port
+	session            session
+	old                time.Time            // from when on an answer is its last; zero: never
+	peer               atomic.Pointer[peer] // nil: it presented no certificate
+	judging            sync.Mutex           // of memo
+	memo               memo
+	nobody             atomic.Pointer[[]byte] // what is told on a path where MTLS_ROUTES says off; made when it is needed
+	until              atomic.Int64           // of the verdict, for the sweeper
+	state              atomic.Int32
+	first              [1]byte // of the next request, read while no buffer is held
+	resumed            bool    // and the rest of what is logged of its TLS
+	tlsVersion, cipher uint16
+	waking             sync.Mutex              // held by drain while it wakes an idle connection
+	streams            atomic.Pointer[streams] // the exchanges over HTTP/2; nil: it speaks HTTP/1.1
 }
 
 // newConn is a client's connection before its handshake.
@@ -117,7 +119,10 @@ func (c *conn) serve() {
 	defer c.server.conns.remove(c)
 	defer c.dropWork()
 	for c.await() {
-		switch c.relay() {
+		c.account = account{began: c.now}
+		end := c.relay()
+		c.settle(end)
+		switch end {
 		case keep:
 		case closeAfter:
 			c.linger()

@@ -27,18 +27,20 @@ const fetchTimeout = 30 * time.Second
 func (s *Server) fetched(url string, report trust.CRLReport) bool {
 	if report.Err != nil {
 		s.events.count(CRLFetchFailed)
+		s.metrics.fetches[fetchFailed].Add(1)
 		if s.troubles.begin(s.belief.named(url), report.Err) {
 			message := "a revocation list could not be fetched, what was in force stays"
 			if s.belief.awaits(url) {
 				message = "a revocation list could not be fetched, the start waits for it"
 			}
 			s.log.Warn(message, zap.String("url", report.URL),
-				zap.Duration("retry_in", report.Retry.Round(time.Millisecond)), zap.Error(report.Err))
+				zap.Duration("retry_in", report.Retry.Round(time.Millisecond)), faultField(report.Err))
 		}
 		return true
 	}
-	s.mended("url", s.belief.named(url))
+	s.mended(zap.String("url", s.belief.named(url)))
 	if report.Lists == nil {
+		s.metrics.fetches[fetchUnchanged].Add(1)
 		return true
 	}
 	b := &s.belief
@@ -47,8 +49,10 @@ func (s *Server) fetched(url string, report trust.CRLReport) bool {
 	b.fetched[url] = report.Lists
 	s.tellRefused(s.believe(false), false)
 	if b.refused[report.URL] > 0 {
+		s.metrics.fetches[fetchRefused].Add(1)
 		return false // and it has been told
 	}
+	s.metrics.fetches[fetchOK].Add(1)
 	for i, list := range report.Lists {
 		if i == maxTold {
 			s.log.Info("more revocation lists fetched", zap.String("url", report.URL), zap.Int("lists", len(report.Lists)-maxTold))

@@ -211,8 +211,8 @@ func TestALargeIdentityIsLoggedWithItsSizeAndTheVariable(t *testing.T) {
 		t.Fatalf("%d refusals in the log", len(refusals))
 	}
 	fields := refusals[0].ContextMap()
-	if detail, _ := fields["detail"].(string); fields["reason"] != "identity_too_large" ||
-		!strings.Contains(detail, "MTLS_MAX_IDENTITY_BYTES allows 512") || fields["subject"] == nil {
+	if detail, _ := fields["error.message"].(string); fields["error.type"] != "identity_too_large" ||
+		!strings.Contains(detail, "MTLS_MAX_IDENTITY_BYTES allows 512") || fields["tls.client.subject"] == nil {
 		t.Errorf("the log says %v", fields)
 	}
 }

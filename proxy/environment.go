@@ -97,6 +97,7 @@ func Environment(environ []string) (*Config, error) {
 		slices.SortStableFunc(faults, func(a, b Fault) int { return strings.Compare(a.Variable, b.Variable) })
 		return nil, &ConfigError{faults}
 	}
+	config.set = set
 	return config, nil
 }
 

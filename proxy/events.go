@@ -28,7 +28,8 @@ const (
 	BodyTooLarge                           // MTLS_MAX_BODY_BYTES: answered 413
 	BodyTimeout                            // MTLS_BODY_TIMEOUT
 	SendTimeout                            // MTLS_SEND_TIMEOUT
-	UpstreamTimeout                        // MTLS_UPSTREAM_CONNECT_TIMEOUT, MTLS_UPSTREAM_TIMEOUT: answered 504
+	UpstreamConnectTimeout                 // MTLS_UPSTREAM_CONNECT_TIMEOUT: answered 504
+	UpstreamTimeout                        // MTLS_UPSTREAM_TIMEOUT: answered 504, or the answer was cut
 	ClientGone                             // the client went away while the application thought
 	TunnelOpened                           // MTLS_UPGRADE: a 101 was passed on
 	TunnelIdle                             // MTLS_TUNNEL_IDLE_TIMEOUT

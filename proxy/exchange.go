@@ -7,14 +7,16 @@ import (
 	"os"
 	"time"
 
-	"go.uber.org/zap"
-
 	"mtls-sidecar/proxy/http1"
 	"mtls-sidecar/proxy/upstream"
 )
 
 // forward sends the request whose head is in out, and relays the answer.
 func (x *exchange) forward() ending {
+	if err := x.server.exposure.refused(x.server); err != nil {
+		return x.upstreamFailed("using the application", err, upstreamDown)
+	}
+	x.account.asked = x.now
 	if x.server.h2c != nil {
 		return x.callApplication()
 	}
@@ -42,6 +44,7 @@ func (x *exchange) forward() ending {
 		if x.severed() {
 			return cut // the end that looked like the application's was the shutdown's
 		}
+		x.server.metrics.retries.Add(1)
 		up = nil // a fresh one: others in the pool may be as stale
 	}
 }
@@ -247,7 +250,7 @@ func (x *exchange) answerFailed(u *upload, err error) ending {
 	}
 	switch {
 	case errors.As(err, &gone):
-		x.server.log.Debug("no answer given", zap.String("remote", x.conn.remote), zap.Error(err))
+		x.server.log.Debug("no answer given", addressField(x.conn.remote), faultField(err))
 		return cut
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return x.upstreamFailed("waiting for the application's answer", err, upstreamSlow)
@@ -261,11 +264,18 @@ func (x *exchange) upstreamFailed(doing string, err error, page *refusal) ending
 		return cut // we have closed the application's connection ourselves
 	}
 	var timeout net.Error
-	if errors.As(err, &timeout) && timeout.Timeout() {
+	late := errors.As(err, &timeout) && timeout.Timeout()
+	switch {
+	case late && page == upstreamDown:
+		x.server.events.count(UpstreamConnectTimeout)
+	case late || page == upstreamSlow:
+		x.server.events.count(UpstreamTimeout)
+	}
+	if late {
 		page = upstreamSlow
 	}
-	x.server.log.Warn(doing+" failed", zap.String("remote", x.conn.remote),
-		zap.Int("status", page.status), zap.String("reason", page.reason), zap.Error(err))
+	x.account.fault = faultOfUpstream(page, err)
+	x.deny(page, denial{message: doing + " failed", text: err.Error(), grave: true})
 	return x.refuse(page)
 }
 
@@ -276,14 +286,12 @@ func (x *exchange) refuseBody(err error) ending {
 	case errors.Is(err, errBodyTooLarge):
 		return x.refuseTooLarge()
 	case errors.As(err, &broken):
-		x.server.log.Info("request refused", zap.String("remote", x.conn.remote),
-			zap.Int("status", broken.Status), zap.String("reason", reasonBadRequest), zap.String("detail", broken.Text))
-		return x.refuse(badRequest(broken))
+		return x.refuseMessage(broken)
 	default:
 		if errors.Is(err, os.ErrDeadlineExceeded) {
 			x.server.events.count(BodyTimeout)
 		}
-		x.server.log.Debug("request body not read", zap.String("remote", x.conn.remote), zap.Error(err))
+		x.server.log.Debug("request body not read", addressField(x.conn.remote), faultField(err))
 		return cut
 	}
 }

@@ -1,13 +1,10 @@
 package proxy
 
 import (
-	"bufio"
-	"bytes"
-	"encoding/hex"
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -18,116 +15,178 @@ import (
 	"go.uber.org/zap"
 )
 
+// exposedTrouble is the Trouble of an application that is exposed, by its name.
+const exposedTrouble = "MTLS_UPSTREAM_EXPOSED"
+
 // CheckExposed looks whether the application's port is also open outside
 // loopback: whoever reaches it there bypasses everything that is decided here.
 // It returns a warning, or an error with MTLS_UPSTREAM_EXPOSED=refuse. An
 // application that does not listen yet cannot be seen.
 func CheckExposed(config *Config) (warning string, err error) {
-	if config.UpstreamExposed == ExposedIgnore || config.UpstreamURL.Network != "tcp" || config.UpstreamURL.remote() {
+	listeners := config.lookExposed(false)
+	if len(listeners.outside) == 0 {
 		return "", nil
 	}
-	_, port, err := net.SplitHostPort(config.UpstreamURL.Address)
-	if err != nil {
-		return "", err
-	}
-	number, err := strconv.ParseUint(port, 10, 16)
-	if err != nil {
-		return "", err
-	}
-	var open []string
-	for _, table := range []string{"/proc/net/tcp", "/proc/net/tcp6"} {
-		open = append(open, exposedIn(table, uint16(number))...)
-	}
-	if len(open) == 0 {
-		return "", nil
-	}
-	text := fmt.Sprintf("the application listens on %s, outside loopback: whoever reaches that port bypasses the certificate check and may send any VERIFIED header; have it listen on 127.0.0.1, or set MTLS_UPSTREAM_EXPOSED=ignore where a network policy closes the port",
-		strings.Join(open, " and "))
 	if config.UpstreamExposed == ExposedRefuse {
-		return "", &ConfigError{[]Fault{{"MTLS_UPSTREAM_EXPOSED", string(ExposedRefuse), text}}}
+		return "", listeners.fault()
 	}
-	return text, nil
+	return listeners.text(), nil
 }
 
-// exposure looks again once the application answers: at the sidecar's own start
-// it may not have been there to be seen. On a busy machine the kernel's tables
-// are long, so requests do not wait for a look unless it may refuse them.
-type exposure struct {
-	looked atomic.Bool
-	looks  sync.WaitGroup
-
-	mu      sync.Mutex // MTLS_UPSTREAM_EXPOSED=refuse alone
-	verdict error
-	until   time.Time
+// listeners are what a look has found at the application's port.
+type listeners struct {
+	at        time.Time // zero: there is nothing to look at
+	connected bool      // somebody had just connected to it
+	seen      bool      // somebody listens there
+	outside   []string  // and on these addresses outside loopback; sorted
 }
 
-// exposureHolds is how long the look of MTLS_UPSTREAM_EXPOSED=refuse counts.
-const exposureHolds = 10 * time.Second
+func (l *listeners) text() string {
+	return fmt.Sprintf("the application listens on %s, outside loopback: whoever reaches that port bypasses the certificate check and may send any VERIFIED header; have it listen on 127.0.0.1, or set MTLS_UPSTREAM_EXPOSED=ignore where a network policy closes the port",
+		strings.Join(l.outside, " and "))
+}
 
-// allow returns an error when the application may not be used for where it
-// listens. It is asked once for each connection to it.
-func (e *exposure) allow(s *Server) error {
-	if s.config.UpstreamExposed == ExposedRefuse {
-		e.mu.Lock()
-		defer e.mu.Unlock()
-		if now := time.Now(); now.After(e.until) {
-			_, e.verdict = CheckExposed(s.config)
-			e.until = now.Add(exposureHolds)
+func (l *listeners) fault() error {
+	return &ConfigError{[]Fault{{"MTLS_UPSTREAM_EXPOSED", string(ExposedRefuse), l.text()}}}
+}
+
+// watchesExposure reports whether there is a port to look at: not for unix sockets,
+// which are open to nobody else, and not on another machine.
+func (c *Config) watchesExposure() bool {
+	return c.UpstreamExposed != ExposedIgnore && c.UpstreamURL.Network == "tcp" && !c.UpstreamURL.remote()
+}
+
+// lookExposed looks. The kernel's tables are for where it does not answer; with a
+// connection to somebody of whom it does not know, they have to confirm that.
+func (c *Config) lookExposed(connected bool) *listeners {
+	if !c.watchesExposure() {
+		return &listeners{}
+	}
+	found := &listeners{at: time.Now(), connected: connected}
+	_, text, _ := net.SplitHostPort(c.UpstreamURL.Address) // has been one already
+	number, _ := strconv.ParseUint(text, 10, 16)           // likewise
+	c.judgeListeners(found, found.addresses(uint16(number), askKernel))
+	return found
+}
+
+// addresses are those on which somebody listens at a port.
+func (l *listeners) addresses(port uint16, ask func(port uint16) ([]netip.AddrPort, error)) []netip.AddrPort {
+	addrs, err := ask(port)
+	if err != nil || l.connected && len(addrs) == 0 {
+		return append(tableListeners("/proc/self/net/tcp", port), tableListeners("/proc/self/net/tcp6", port)...)
+	}
+	return addrs
+}
+
+// judgeListeners sorts out which addresses are outside loopback.
+func (c *Config) judgeListeners(found *listeners, addrs []netip.AddrPort) {
+	found.seen = len(addrs) > 0
+	for _, addr := range addrs {
+		if !addr.Addr().IsLoopback() && !c.listensOn(addr) {
+			found.outside = append(found.outside, addr.String())
 		}
-		return e.verdict
 	}
-	if !e.looked.Load() && e.looked.CompareAndSwap(false, true) {
-		e.looks.Go(func() {
-			if warning, err := CheckExposed(s.config); err != nil || warning != "" {
-				s.log.Warn("the application is exposed", zap.String("detail", warning), zap.Error(err))
-			}
-		})
+	slices.Sort(found.outside)
+	found.outside = slices.Compact(found.outside)
+}
+
+// listensOn reports whether an address is one of the sidecar's own: it may have the
+// port that the application has on loopback.
+func (c *Config) listensOn(addr netip.AddrPort) bool {
+	for _, own := range []string{string(c.ListenAddr), string(c.AdminAddr)} {
+		if ours, err := netip.ParseAddrPort(own); err == nil && !ours.Addr().IsUnspecified() &&
+			netip.AddrPortFrom(ours.Addr().Unmap().WithZone(""), ours.Port()) == addr {
+			return true
+		}
+	}
+	return false
+}
+
+// exposure is what is known of where the application listens. It is looked at when
+// the sidecar starts, whenever the files are, and when the application is connected
+// to: at the sidecar's own start it may not have been there to be seen.
+type exposure struct {
+	last     atomic.Pointer[listeners] // nil: nobody has looked
+	refusing atomic.Bool               // MTLS_UPSTREAM_EXPOSED=refuse, and it is exposed
+
+	mu    sync.Mutex // held while somebody looks
+	looks sync.WaitGroup
+}
+
+// exposureHolds is how long a look counts for those who would have another one.
+const exposureHolds = time.Second
+
+// fresh reports whether a look tells about a connection that is there now. One that
+// saw nobody does not, unless it was because of a connection: then the kernel shows
+// nobody.
+func (l *listeners) fresh() bool {
+	return l != nil && (l.seen || l.connected) && time.Since(l.at) < exposureHolds
+}
+
+// look looks, and tells what has changed.
+func (e *exposure) look(s *Server) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.update(s, s.config.lookExposed(false))
+}
+
+// glance is look for whoever has a connection to the application, unless somebody
+// has looked just now.
+func (e *exposure) glance(s *Server) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if !e.last.Load().fresh() {
+		e.update(s, s.config.lookExposed(true))
+	}
+}
+
+// update needs mu.
+func (e *exposure) update(s *Server, now *listeners) {
+	exposed, refuse := len(now.outside) > 0, s.config.UpstreamExposed == ExposedRefuse
+	e.last.Store(now)
+	e.refusing.Store(exposed && refuse)
+	if !exposed {
+		s.mended(zap.String("variable", exposedTrouble))
+	} else if s.troubles.begin(exposedTrouble, errors.New(now.text())) {
+		s.log.Warn("the application is exposed", messageField(now.text()), zap.Bool("requests_refused", refuse))
+	}
+}
+
+// refused returns an error while no request may pass for where the application
+// listens. Each request asks.
+func (e *exposure) refused(s *Server) error {
+	if !e.refusing.Load() {
+		return nil
+	}
+	e.glance(s) // it may have been mended
+	if last := e.last.Load(); len(last.outside) > 0 {
+		return last.fault()
 	}
 	return nil
 }
 
-// exposedIn lists the listening addresses outside loopback for a port. Systems
-// without the table have nothing to tell.
-func exposedIn(table string, port uint16) []string {
-	file, err := os.Open(table)
-	if err != nil {
-		return nil
+// allow returns an error when a new connection to the application may not be used.
+// It is asked once the connection is there: now somebody listens, and may be another
+// than the one that was seen. Requests do not wait for a look unless it may refuse them.
+func (e *exposure) allow(s *Server) error {
+	switch last := e.last.Load(); {
+	case !s.config.watchesExposure():
+	case s.config.UpstreamExposed == ExposedRefuse:
+		e.glance(s)
+		return e.refused(s)
+	case last == nil || !last.seen && !last.fresh():
+		e.looks.Go(func() { e.glance(s) })
 	}
-	defer file.Close()
-	var open []string
-	lines := bufio.NewScanner(file)
-	for lines.Scan() {
-		if !bytes.Contains(lines.Bytes(), []byte(" 0A ")) { // TCP_LISTEN
-			continue // most lines of a busy machine
-		}
-		fields := strings.Fields(lines.Text())
-		if len(fields) < 4 || fields[3] != "0A" {
-			continue
-		}
-		addr, err := procAddress(fields[1])
-		if err == nil && addr.Port() == port && !addr.Addr().Unmap().IsLoopback() {
-			open = append(open, addr.String())
-		}
-	}
-	slices.Sort(open)
-	return slices.Compact(open)
+	return nil
 }
 
-// procAddress reads the kernel's form: each 32-bit word of the address in the
-// machine's (little-endian) order, the port in the network's.
-func procAddress(text string) (netip.AddrPort, error) {
-	hexAddr, hexPort, _ := strings.Cut(text, ":")
-	raw, err := hex.DecodeString(hexAddr)
-	if err != nil || (len(raw) != 4 && len(raw) != 16) {
-		return netip.AddrPort{}, fmt.Errorf("address %q is not of the kernel's form", text)
+// Exposed returns the addresses outside loopback on which the application listens,
+// sorted, and when that was looked at: the zero time when it never is, since
+// MTLS_UPSTREAM_EXPOSED=ignore or its address leaves nothing to look at.
+func (s *Server) Exposed() (addresses []string, looked time.Time) {
+	last := s.exposure.last.Load()
+	if last == nil {
+		return nil, time.Time{}
 	}
-	for i := 0; i < len(raw); i += 4 {
-		slices.Reverse(raw[i : i+4])
-	}
-	port, err := strconv.ParseUint(hexPort, 16, 16)
-	if err != nil {
-		return netip.AddrPort{}, fmt.Errorf("port of %q: %w", text, err)
-	}
-	addr, _ := netip.AddrFromSlice(raw)
-	return netip.AddrPortFrom(addr, uint16(port)), nil
+	return slices.Clone(last.outside), last.at
 }

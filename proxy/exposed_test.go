@@ -5,9 +5,11 @@ import (
 	"net"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
-	"time"
+
+	"mtls-sidecar/proxy/pki"
 )
 
 // linuxOnly skips where the kernel has no table of sockets.
@@ -119,24 +121,29 @@ func TestAnExposedApplicationIsNoticedWithTheFirstRequest(t *testing.T) {
 	for _, action := range []string{"warn", "refuse", "ignore"} {
 		t.Run(action, func(t *testing.T) {
 			listener, port := listening(t, "tcp4", "0.0.0.0")
-			app := startBackendOn(t, listener, answering(okAnswer))
+			listener.Close() // at the sidecar's start it is not there to be seen
 			s := startSidecar(t, "http://127.0.0.1:"+port, "MTLS_UPSTREAM_EXPOSED="+action)
-			want := nobody
-			if action == "refuse" {
-				want = expectation{status: 502}
-			}
-			for range 2 {
-				s.dial(t, nil).asks(app, want)
+			if listener, err := net.Listen("tcp4", "0.0.0.0:"+port); err != nil {
+				t.Fatal(err)
+			} else {
+				app := startBackendOn(t, listener, answering(okAnswer))
+				want := nobody
+				if action == "refuse" {
+					want = expectation{status: 502}
+				}
+				for range 2 {
+					s.dial(t, nil).asks(app, want)
+				}
 			}
 			s.exposure.looks.Wait()
 			said := s.logged("the application is exposed")
 			for _, entry := range said {
-				if detail := fmt.Sprint(entry.ContextMap()["detail"]); !strings.Contains(detail, "0.0.0.0:"+port) {
+				if detail := fmt.Sprint(entry.ContextMap()["error.message"]); !strings.Contains(detail, "0.0.0.0:"+port) {
 					t.Errorf("the warning does not name the address: %s", detail)
 				}
 			}
 			warned := len(said)
-			if expected := map[string]int{"warn": 1}[action]; warned != expected {
+			if expected := map[string]int{"warn": 1, "refuse": 1}[action]; warned != expected {
 				t.Errorf("warnings: got %d, want %d", warned, expected)
 			}
 		})
@@ -146,7 +153,7 @@ func TestAnExposedApplicationIsNoticedWithTheFirstRequest(t *testing.T) {
 func TestAnApplicationThatHasMovedToLoopbackIsUsedAgain(t *testing.T) {
 	linuxOnly(t)
 	listener, port := listening(t, "tcp4", "0.0.0.0")
-	s := startSidecar(t, "http://127.0.0.1:"+port, "MTLS_UPSTREAM_EXPOSED=refuse")
+	s := startSidecar(t, "http://127.0.0.1:"+port, "MTLS_UPSTREAM_EXPOSED=refuse", "MTLS_RELOAD_INTERVAL=5ms")
 	exposed := startBackendOn(t, listener, answering(okAnswer))
 	s.dial(t, nil).asks(exposed, expectation{status: 502})
 	listener.Close()
@@ -155,49 +162,116 @@ func TestAnApplicationThatHasMovedToLoopbackIsUsedAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	app := startBackendOn(t, listener, answering(okAnswer))
-	s.dial(t, nil).asks(app, expectation{status: 502}) // as long as the last look counts
-	s.exposure.mu.Lock()
-	s.exposure.until = time.Time{}
-	s.exposure.mu.Unlock()
+	s.looksAgain(t)
 	s.dial(t, nil).asks(app, nobody)
 }
 
-// The kernel writes each 32-bit word in the machine's order: proc_net_tcp.rst.
-func TestTheKernelsAddressesAreRead(t *testing.T) {
-	for text, want := range map[string]string{
-		"0100007F:1F90":                         "127.0.0.1:8080",
-		"00000000:0050":                         "0.0.0.0:80",
-		"0A01A8C0:FFFF":                         "192.168.1.10:65535",
-		"00000000000000000000000000000000:1F90": "[::]:8080",
-		"00000000000000000000000001000000:1F90": "[::1]:8080",
-		"0000000000000000FFFF00000100007F:1F90": "[::ffff:127.0.0.1]:8080",
-		"B80D01200000000000000000010000AB:01BB": "[2001:db8::ab00:1]:443",
-	} {
-		if got, err := procAddress(text); err != nil || got.String() != want {
-			t.Errorf("%s: got %s and %v, want %s", text, got, err, want)
-		}
+// Nothing else would notice: the connection to the application has been looked at
+// when it was made, and is kept.
+func TestNoRequestPassesWhileTheApplicationIsExposed(t *testing.T) {
+	linuxOnly(t)
+	app := startBackend(t, answering(okAnswer))
+	s := startSidecar(t, app.url, "MTLS_UPSTREAM_EXPOSED=refuse", "MTLS_RELOAD_INTERVAL=5ms")
+	s.dial(t, nil).asks(app, nobody)
+
+	door := openDoor(t, app)
+	s.looksAgain(t)
+	s.dial(t, nil).asks(app, expectation{status: 502})
+	s.dial(t, issue(t, pki.Options{})).asks(app, expectation{status: 502})
+
+	door.Close()
+	s.looksAgain(t)
+	s.dial(t, nil).asks(app, nobody)
+}
+
+// Until the next look at the files may be long.
+func TestRequestsPassAgainWithoutALookAtTheFiles(t *testing.T) {
+	linuxOnly(t)
+	app := startBackend(t, answering(okAnswer))
+	door := openDoor(t, app)
+	s := startSidecar(t, app.url, "MTLS_UPSTREAM_EXPOSED=refuse")
+	s.dial(t, nil).asks(app, expectation{status: 502})
+	door.Close()
+	waitFor(t, "the look at the start counts no more", func() bool { return !s.exposure.last.Load().fresh() })
+	s.dial(t, nil).asks(app, nobody)
+}
+
+func TestAnExposureIsToldWhenItBeginsAndWhenItEnds(t *testing.T) {
+	linuxOnly(t)
+	app := startBackend(t, answering(okAnswer))
+	_, port, _ := net.SplitHostPort(app.listener.Addr().String())
+	s := startSidecar(t, app.url, "MTLS_UPSTREAM_EXPOSED=warn", "MTLS_RELOAD_INTERVAL=5ms")
+	if addresses, looked := s.Exposed(); len(addresses) > 0 || looked.IsZero() {
+		t.Errorf("at the start: exposed on %q, looked at %s", addresses, looked)
 	}
-	for _, text := range []string{"", ":", "0100007F", "0100007F:", "0100007F:10000", "0100007:1F90", "0100007G:1F90", "0100007F00:1F90"} {
-		if got, err := procAddress(text); err == nil {
-			t.Errorf("%q: got %s, want an error", text, got)
+
+	door := openDoor(t, app)
+	for range 3 {
+		s.looksAgain(t)
+	}
+	if addresses, _ := s.Exposed(); !slices.Equal(addresses, []string{"[::]:" + port}) {
+		t.Errorf("exposed on: got %q", addresses)
+	}
+	if got := s.Troubles(); len(got) != 1 || got[0].Name != "MTLS_UPSTREAM_EXPOSED" || !strings.Contains(got[0].Fault, "[::]:"+port) {
+		t.Errorf("troubles: got %q", got)
+	}
+
+	door.Close()
+	for range 3 {
+		s.looksAgain(t)
+	}
+	if addresses, _ := s.Exposed(); len(addresses) > 0 {
+		t.Errorf("exposed on %q, which is closed", addresses)
+	}
+	if got := s.Troubles(); len(got) > 0 {
+		t.Errorf("troubles: got %q", got)
+	}
+	if begun, ended := len(s.logged("the application is exposed")), len(s.logged("mended")); begun != 1 || ended != 1 {
+		t.Errorf("told %d times that it is exposed and %d times that it is not, want once each", begun, ended)
+	}
+}
+
+func TestWhereThereIsNothingToLookAtNobodyHasLooked(t *testing.T) {
+	linuxOnly(t)
+	_, port := listening(t, "tcp4", "0.0.0.0")
+	for _, entries := range [][]string{
+		{"http://127.0.0.1:" + port, "MTLS_UPSTREAM_EXPOSED=ignore"},
+		{"unix://" + filepath.Join(t.TempDir(), "app.sock"), "MTLS_UPSTREAM_EXPOSED=refuse"},
+		{"http://192.0.2.1:" + port, "MTLS_UPSTREAM_EXPOSED=refuse", "MTLS_UPSTREAM_ALLOW_REMOTE=true"},
+	} {
+		s := startSidecar(t, entries[0], entries[1:]...)
+		if err := s.Reload(); err != nil {
+			t.Fatal(err)
+		}
+		if addresses, looked := s.Exposed(); len(addresses) > 0 || !looked.IsZero() {
+			t.Errorf("%s: got %q, looked at %s", entries, addresses, looked)
 		}
 	}
 }
 
-func TestATableOfSocketsIsReadWhateverElseIsInIt(t *testing.T) {
-	table := inFolder(t, "tcp", []byte(`  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode
-   0: 0100007F:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 1 1 0 100 0 0 10 0
-   1: 0A01A8C0:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 2 1 0 100 0 0 10 0
-   2: 0A01A8C0:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 3 1 0 100 0 0 10 0
-   3: 0B01A8C0:1F90 0A01A8C0:8888 01 00000000:00000000 00:00000000 00000000     0        0 4 1 0 100 0 0 10 0
-   4: 0C01A8C0:1F91 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 5 1 0 100 0 0 10 0
-   5: garbage       00000000:0000 0A
-   6: short
-`))
-	if got := strings.Join(exposedIn(table, 8080), " "); got != "192.168.1.10:8080" {
-		t.Errorf("got %q", got)
+// looksAgain waits until a look has begun and ended.
+func (s *sidecar) looksAgain(t *testing.T) {
+	t.Helper()
+	for range 2 { // one may be going on that began before
+		_, before := s.Exposed()
+		waitFor(t, "a look", func() bool {
+			_, looked := s.Exposed()
+			return looked.After(before)
+		})
 	}
-	if got := exposedIn(filepath.Join(t.TempDir(), "none"), 8080); got != nil {
-		t.Errorf("without a table: got %q", got)
+}
+
+// openDoor listens on the application's port outside loopback too.
+func openDoor(t *testing.T, app *backend) net.Listener {
+	t.Helper()
+	_, port, err := net.SplitHostPort(app.listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
 	}
+	door, err := net.Listen("tcp6", "[::]:"+port) // IPv6 alone
+	if err != nil {
+		absent(t, "listening on [::]:%s: %v", port, err)
+	}
+	t.Cleanup(func() { door.Close() })
+	return door
 }

@@ -62,7 +62,7 @@ func TestAnErrorOfThisProgramEndsOneStreamAndIsTold(t *testing.T) {
 		t.Fatalf("told as %v, want one error", told)
 	}
 	fields := told[0].ContextMap()
-	if stack, _ := fields["stack"].(string); fields["detail"] != "a fault of ours" || !strings.Contains(stack, "faultyWriter") || fields["remote"] != "127.0.0.1" {
+	if stack, _ := fields["stack"].(string); fields["error.message"] != "a fault of ours" || !strings.Contains(stack, "faultyWriter") || fields["client.address"] != "127.0.0.1" {
 		t.Errorf("the line says %v; want what happened, where, and for whom", fields)
 	}
 	waitFor(t, "no stream is left", func() bool {

@@ -103,7 +103,7 @@ func (s *Server) serveStreams(c *conn) {
 	f.start.Do(func() {
 		f.serving.Go(func() {
 			if err := f.server.Serve(f); !errors.Is(err, http.ErrServerClosed) {
-				s.log.Error("HTTP/2 is not served any more", zap.Error(err))
+				s.log.Error("HTTP/2 is not served any more", faultField(err))
 			}
 		})
 	})

@@ -32,7 +32,7 @@ func (s *Server) watchEnds(now time.Time) {
 	}
 	for _, trouble := range s.Troubles() {
 		if strings.HasPrefix(trouble.Name, endedList) && !stand[trouble.Name] {
-			s.mended("files", trouble.Name)
+			s.mended(zap.String("files", trouble.Name))
 		}
 	}
 }
@@ -85,7 +85,7 @@ func (s *Server) watchUnlisted() {
 	lacks := b.material.Unlisted(s.config, b.lists)
 	b.mu.Unlock()
 	if len(lacks) == 0 {
-		s.mended("files", name)
+		s.mended(zap.String("files", name))
 		return
 	}
 	if s.troubles.begin(name, errors.New(strings.Join(lacks, "\n"))) {

@@ -9,8 +9,6 @@ import (
 	"slices"
 	"time"
 
-	"go.uber.org/zap"
-
 	"mtls-sidecar/proxy/http1"
 	"mtls-sidecar/proxy/upstream"
 )
@@ -151,6 +149,7 @@ func (c *call) ask(ctx context.Context) error {
 		c.wait.stop()
 		var ended *upstream.H2CError
 		if again && !c.hinted && !c.bodyStopped() && errors.As(err, &ended) && ended.Again(w.safe) {
+			x.server.metrics.retries.Add(1)
 			continue
 		}
 		c.answer = answer
@@ -211,7 +210,7 @@ func (c *call) failed(err error) ending {
 	case x.severed() || x.server.life.Err() != nil:
 		return cut
 	case errors.As(err, &gone):
-		x.server.log.Debug("no answer given", zap.String("remote", x.conn.remote), zap.Error(err))
+		x.server.log.Debug("no answer given", addressField(x.conn.remote), faultField(err))
 		return cut
 	case c.body != nil && c.body.isFault(err):
 		return x.refuseBody(err)
@@ -232,10 +231,10 @@ func (c *call) failed(err error) ending {
 // ends a call at its deadline does as it was asked.
 func (c *call) reset(ended *upstream.H2CError) ending {
 	x := c.exchange
-	log := x.server.log.Warn
 	if ended.Code == upstream.Cancel {
-		log = x.server.log.Debug
+		x.server.log.Debug(endedCall.message, addressField(x.conn.remote), faultField(ended))
+	} else {
+		x.work.kept.lacks(endedCall, ended)
 	}
-	log("the application has ended a gRPC call", zap.String("remote", x.conn.remote), zap.Error(ended))
 	return x.answerWith(grpcPage(grpcStatusOfReset(ended.Code, c.deadline), ended.Error()))
 }

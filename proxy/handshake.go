@@ -67,7 +67,7 @@ func (s *Server) handshake(socket net.Conn) {
 		}
 		if news {
 			s.log.Warn("turning connections away: MTLS_MAX_CONNECTIONS are open",
-				zap.String("remote", c.remote), zap.Int("max_connections", s.conns.limit))
+				addressField(c.remote), zap.Int("max_connections", s.conns.limit))
 		}
 		socket.Close()
 		return
@@ -79,12 +79,14 @@ func (s *Server) handshake(socket net.Conn) {
 		err = c.tls.Handshake()
 	}
 	if err != nil {
+		s.metrics.handshakeFailed(c, err)
 		s.handshakeFailed(c, err)
 		socket.Close()
 		s.conns.remove(c)
 		return
 	}
 	_ = socket.SetDeadline(time.Time{})
+	s.metrics.handshake(c, handshakeOK)
 	s.memory.handshake()
 	go c.serve()
 }
@@ -96,7 +98,7 @@ func (s *Server) handshakeFailed(c *conn, err error) {
 	var refused *refusedError
 	var alert *net.OpError
 	var proxied *headerError
-	remote := zap.String("remote", c.remote)
+	remote := addressField(c.remote)
 	if errors.Is(err, os.ErrDeadlineExceeded) && !c.shuttingDown() {
 		s.events.count(HandshakeTimeout)
 	}
@@ -108,24 +110,23 @@ func (s *Server) handshakeFailed(c *conn, err error) {
 	case errors.As(err, &header) && looksLikeProxyHeader(header.RecordHeader[:]):
 		s.strayHeader(c)
 	case errors.As(err, &header) && looksLikeHTTP(header.RecordHeader[:]):
-		s.log.Info("plain HTTP on the TLS port", remote)
+		s.refuse(denial{message: "plain HTTP on the TLS port", reason: plainHTTP.reason, status: plainHTTP.status, conn: c})
 		c.answerPlainHTTP()
 	case errors.As(err, &refused):
 		// No subject: the client has not proved that the certificate is its own.
-		s.log.Info("refused in the handshake", remote,
-			zap.String("reason", refused.verdict.Reason.String()),
-			zap.String("detail", refused.verdict.Reason.Text()))
+		reason := refused.verdict.Reason
+		s.refuse(denial{message: "refused in the handshake", reason: reason.String(), text: reason.Text(), conn: c})
 	case err.Error() == errNoCertificateSent && s.tls.Load().ClientAuth == tls.RequireAnyClientCert:
-		s.log.Info("refused in the handshake", remote, zap.String("reason", noCertificate.reason))
+		s.refuse(denial{message: "refused in the handshake", reason: noCertificate.reason, text: noCertificate.title, conn: c})
 	case !c.session.hello && (gone(err) || errors.Is(err, os.ErrDeadlineExceeded) || errors.As(err, &header)):
-		s.log.Debug("closed before a TLS handshake began", remote, zap.Error(err))
+		s.log.Debug("closed before a TLS handshake began", remote, faultField(err))
 	case gone(err) && s.balancerItself(c):
-		s.log.Debug("a balancer's check ended within the TLS handshake", remote, zap.Error(err))
+		s.log.Debug("a balancer's check ended within the TLS handshake", remote, faultField(err))
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		s.log.Info("handshake not finished within MTLS_HANDSHAKE_TIMEOUT", remote)
+		s.refuse(denial{message: "handshake not finished within MTLS_HANDSHAKE_TIMEOUT", reason: "handshake_timeout", conn: c})
 	case errors.As(err, &alert) && alert.Op == "remote error":
 		s.events.count(HandshakeFailed)
-		s.log.Info("the client ended the handshake", remote, zap.String("reason", "alert"), zap.Error(err))
+		s.refuse(denial{message: "the client ended the handshake", reason: "alert", text: brief(err.Error()), conn: c})
 	default:
 		s.logFault(c, err)
 	}

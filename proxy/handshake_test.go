@@ -39,7 +39,7 @@ func (s *sidecar) quietly(t *testing.T, line string) {
 			t.Errorf("logged at %s: %s %v", entry.Level, entry.Message, entry.ContextMap())
 		}
 	}
-	if got := s.logged(line)[0].ContextMap()["remote"]; got != "127.0.0.1" {
+	if got := s.logged(line)[0].ContextMap()["client.address"]; got != "127.0.0.1" {
 		t.Errorf("remote: got %v", got)
 	}
 }
@@ -281,7 +281,7 @@ func TestAClientThatRejectsOurCertificateIsLoggedAsSuch(t *testing.T) {
 			t.Fatal("the client believed a CA that it does not know")
 		}
 		got := s.onlyRefusal(t, "the client ended the handshake")
-		if text, _ := got["error"].(string); !strings.Contains(text, "bad certificate") && !strings.Contains(text, "unknown certificate authority") {
+		if text, _ := got["error.message"].(string); !strings.Contains(text, "bad certificate") && !strings.Contains(text, "unknown certificate authority") {
 			t.Errorf("the alert is not told: %v", got)
 		}
 	})

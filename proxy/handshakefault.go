@@ -2,8 +2,6 @@ package proxy
 
 import (
 	"strings"
-
-	"go.uber.org/zap"
 )
 
 // handshakeFault is a kind of handshake that crypto/tls itself refuses, before
@@ -62,6 +60,8 @@ var handshakeFaults = []handshakeFault{
 		"malformed_handshake", HandshakeFailed, brokenTLS},
 	{"tls: received unexpected handshake message of type ", "",
 		"malformed_handshake", HandshakeFailed, brokenTLS},
+	{"local error: tls: bad record MAC", "",
+		"unreadable_record", HandshakeFailed, plainAlert},
 	// An alert that crypto/tls has sent and says no more about.
 	{"local error: tls: ", "",
 		"malformed_handshake", HandshakeFailed, brokenTLS},
@@ -69,9 +69,13 @@ var handshakeFaults = []handshakeFault{
 
 const brokenTLS = "what the client sent is no correct TLS; look for a scanner, a broken client or something in between that alters the bytes"
 
+// plainAlert: OpenSSL has no keys of its own yet when it rejects a server's certificate
+// over TLS 1.3, and sends the alert in plain text where a record is due that is not.
+const plainAlert = "most likely a client built on OpenSSL (curl, Python, Node) that does not trust the certificate in MTLS_CERT_FILE: over TLS 1.3 its alert cannot be read; have it trust the CA that issued the certificate, or serve one that it trusts. Else a scanner or a broken client"
+
 // Failures that are not known by their text.
 var (
-	otherFault = &handshakeFault{reason: "handshake", event: HandshakeFailed, advice: "the detail is crypto/tls's; look in the client's log for what it says"}
+	otherFault = &handshakeFault{reason: "handshake", event: HandshakeFailed, advice: "the text is crypto/tls's; look in the client's log for what it says"}
 	clientLeft = &handshakeFault{reason: "client_left", event: HandshakeFailed, advice: "the client closed the connection without a word; it may not trust the certificate in MTLS_CERT_FILE, or lack one of its own"}
 )
 
@@ -95,8 +99,7 @@ func faultOf(err error) *handshakeFault {
 func (s *Server) logFault(c *conn, err error) {
 	f := faultOf(err)
 	s.events.count(f.event)
-	s.log.Info("handshake failed", zap.String("remote", c.remote),
-		zap.String("reason", f.reason), zap.String("detail", brief(err.Error())), zap.String("advice", f.advice))
+	s.refuse(denial{message: "handshake failed", reason: f.reason, text: brief(err.Error()), advice: f.advice, conn: c})
 }
 
 // maxDetail is how much of an error is logged: crypto/tls repeats what the

@@ -11,8 +11,10 @@ import (
 	"crypto/tls"
 	"crypto/x509/pkix"
 	"encoding/asn1"
+	"fmt"
 	"io"
 	"math/big"
+	"os/exec"
 	"strings"
 	"testing"
 	"time"
@@ -101,9 +103,9 @@ func (s *sidecar) hears(t testing.TB, config *tls.Config) error {
 func (s *sidecar) wantFault(t *testing.T, reason, begins string, event Event) {
 	t.Helper()
 	got := s.onlyRefusal(t, "handshake failed")
-	detail, _ := got["detail"].(string)
+	detail, _ := got["error.message"].(string)
 	advice, _ := got["advice"].(string)
-	if got["reason"] != reason || !strings.HasPrefix(detail, begins) || len(advice) < 40 || got["remote"] != "127.0.0.1" {
+	if got["error.type"] != reason || !strings.HasPrefix(detail, begins) || len(advice) < 40 || got["client.address"] != "127.0.0.1" {
 		t.Errorf("log: got %v, want the reason %s and %q", got, reason, begins)
 	}
 	s.logsNothingOf(t, "victim")
@@ -208,7 +210,7 @@ func TestWhatIsNoCorrectTLSIsLoggedAsSuch(t *testing.T) {
 	garbled, tooLong := append(record, make([]byte, 32)...), "160301000401ffffff"
 	for _, test := range []struct{ reason, begins, send string }{
 		{"no_common_signature", "tls: peer doesn't support any of the certificate's signature algorithms", string(ecdsaOnly)},
-		{"malformed_handshake", "local error: tls: bad record MAC", string(garbled)},
+		{"unreadable_record", "local error: tls: bad record MAC", string(garbled)},
 		{"malformed_handshake", "tls: handshake message of length 16777215 bytes exceeds maximum of 65536 bytes", string(unhex(t, tooLong))},
 		{"malformed_handshake", "tls: received unexpected handshake message of type *tls.finishedMsg", string(unhex(t, "160301000414000000"))},
 		{"handshake", "tls: TLS 1.3 client supports illegal compression methods", string(compressed)},
@@ -254,8 +256,33 @@ func TestAnErrorThatRepeatsTheClientsBytesIsCutAndMadeVisible(t *testing.T) {
 		t.Fatal("the handshake came through")
 	}
 	s.wantFault(t, "certificate_unparsable", "tls: failed to parse client certificate: x509: ", CertificateUnparsable)
-	detail, _ := s.logged("handshake failed")[0].ContextMap()["detail"].(string)
+	detail, _ := s.logged("handshake failed")[0].ContextMap()["error.message"].(string)
 	if len(detail) > 300 || strings.ContainsFunc(detail, func(r rune) bool { return r < ' ' || r > '~' }) {
 		t.Errorf("detail: got %d bytes: %q", len(detail), detail)
+	}
+}
+
+// OpenSSL sends its alert unencrypted over TLS 1.3, so that nobody can tell it from
+// bytes that are no record. It is what an operator sees of curl after a bad renewal.
+func TestAnOpenSSLClientThatRejectsOurCertificateIsGuessedAt(t *testing.T) {
+	program := openssl(t)
+	s := startSidecar(t, "http://127.0.0.1:1")
+	for flag, want := range map[string]string{"-tls1_3": "unreadable_record", "-tls1_2": "alert"} {
+		s.logs.TakeAll()
+		out, err := exec.CommandContext(t.Context(), program, "s_client", "-connect", s.addr, "-verify_return_error", flag).CombinedOutput()
+		if err == nil {
+			t.Fatalf("%s: it believed a CA that it does not know:\n%s", flag, out)
+		}
+		var got map[string]any
+		waitFor(t, "the refusal's line", func() bool {
+			lines := s.logs.FilterFieldKey("error.type").All()
+			if len(lines) > 0 {
+				got = lines[0].ContextMap()
+			}
+			return got != nil
+		})
+		if got["error.type"] != want || want == "unreadable_record" && !strings.Contains(fmt.Sprint(got["advice"]), "does not trust the certificate in MTLS_CERT_FILE") {
+			t.Errorf("%s: got %v, want %s", flag, got, want)
+		}
 	}
 }

@@ -148,7 +148,7 @@ func newSidecar(t testing.TB, upstream string, entries ...string) *sidecar {
 		t.Fatal(err)
 	}
 	core, logs := observer.New(zapcore.DebugLevel)
-	server, err := NewServer(config, material, zap.New(core))
+	server, err := NewServer(config, material, zap.New(frozen{core}))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -55,7 +55,7 @@ func (s *sidecar) meets(t *testing.T, app *backend, version uint16, h *hostile) 
 		if err := s.hears(t, clientOf(version, &h.certificate)); err == nil {
 			t.Error("the handshake came through")
 		}
-		if got := s.onlyRefusal(t, "handshake failed")["reason"]; got != h.failed {
+		if got := s.onlyRefusal(t, "handshake failed")["error.type"]; got != h.failed {
 			t.Errorf("the handshake failed for %v, want %s", got, h.failed)
 		}
 		app.sawNothing(t)
@@ -108,7 +108,7 @@ func TestRefusedCertificatesLeaveNoMemoryBehind(t *testing.T) {
 	}
 	h := hostile{certificate: tls.Certificate{Certificate: many, PrivateKey: testCA(t).ca.Key}, page: "chain_too_long"}
 	app := startBackend(t, answering(okAnswer))
-	s := startSidecar(t, app.url)
+	s := startSidecar(t, app.url, noneLeftOut)
 	held := func() uint64 {
 		waitFor(t, "the connections' end", func() bool { s.conns.mu.Lock(); defer s.conns.mu.Unlock(); return len(s.conns.conns) == 0 })
 		s.logs.TakeAll()
@@ -132,7 +132,7 @@ func TestRefusedCertificatesLeaveNoMemoryBehind(t *testing.T) {
 func TestACertificateCutAnywhereEndsTheHandshake(t *testing.T) {
 	leaf := issue(t, pki.Options{DNSNames: names(20, "a")})
 	app := startBackend(t, answering(okAnswer))
-	s := startSidecar(t, app.url)
+	s := startSidecar(t, app.url, noneLeftOut)
 	bothVersions(t, func(t *testing.T, version uint16) {
 		for size := 1; size < len(leaf.Certificate[0]); size += 64 {
 			for _, chain := range [][][]byte{{leaf.Certificate[0][:size]}, {leaf.Certificate[0], testCA(t).ca.Cert.Raw[:min(size, len(testCA(t).ca.Cert.Raw)-1)]}} {
@@ -159,7 +159,7 @@ func TestWhatIsNoCertificateEndsTheHandshake(t *testing.T) {
 		t.Fatal(err)
 	}
 	app := startBackend(t, answering(okAnswer))
-	s := startSidecar(t, app.url)
+	s := startSidecar(t, app.url, noneLeftOut)
 	bothVersions(t, func(t *testing.T, version uint16) {
 		for name, raw := range map[string][]byte{
 			"a CRL": list, "a request": request, "a key": private, "PEM": pki.CertPEM(leaf.Leaf), "a byte after it": append(bytes.Clone(der), 0),

@@ -41,6 +41,11 @@ func readHouse(t *testing.T) house {
 			return err
 		case entry.IsDir() && (entry.Name() == "testdata" || entry.Name() == "node_modules" || strings.HasPrefix(entry.Name(), ".") && path != "."):
 			return fs.SkipDir
+		case entry.IsDir() && path != ".":
+			if _, err := fs.Stat(root, path+"/go.mod"); err == nil {
+				return fs.SkipDir // another module
+			}
+			return nil
 		case entry.IsDir() || !strings.HasSuffix(path, ".go"):
 			return nil
 		}

@@ -30,6 +30,7 @@ type exchange struct {
 	answering atomic.Bool                             // the answer has begun while the request's body still comes
 	begun     bool                                    // something of the answer has been written
 	parting   bool                                    // the client is to send its next request on another connection
+	account   account
 
 	readAlarm  upstream.Alarm
 	writing    sync.Mutex // of writeAlarm: whoever reads may have to write, see coverWrites
@@ -72,7 +73,7 @@ func (x *exchange) severed() bool {
 // leaving reports whether the answer must tell the client to send the next
 // request on another connection.
 func (x *exchange) leaving() bool {
-	if x.parting || x.conn.shuttingDown() {
+	if x.parting || x.server.draining.Load() || x.conn.shuttingDown() {
 		return true
 	}
 	return !x.conn.old.IsZero() && x.now.After(x.conn.old)

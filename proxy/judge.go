@@ -25,11 +25,12 @@ type memo struct {
 
 // answer is what a verdict comes to under the configured mode.
 type answer struct {
-	lines     []byte   // for the application, ready to be copied into a head
-	page      *refusal // for the client; nil: the request is admitted
-	protected *refusal // the same, where MTLS_ROUTES requires a certificate
-	tell      string   // $ssl_client_verify as the application is told it
-	refused   *refused // with either page, but for clients without a certificate
+	lines     []byte       // for the application, ready to be copied into a head
+	page      *refusal     // for the client; nil: the request is admitted
+	protected *refusal     // the same, where MTLS_ROUTES requires a certificate
+	tell      string       // $ssl_client_verify as the application is told it
+	status    trust.Status // what that says
+	refused   *refused     // with either page, but for clients without a certificate
 }
 
 // refused is what the log tells of a client that got a page.
@@ -56,6 +57,7 @@ func (x *exchange) judge(now time.Time) answer {
 // no request is admitted by a belief of before.
 func (x *exchange) judgeAfresh(now time.Time) {
 	s, c := x.server, x.conn
+	again, believed := c.memo.generation != 0, c.memo.vouched
 	var verdict trust.Verdict
 	for range rejudge {
 		generation := s.store.Generation()
@@ -71,6 +73,10 @@ func (x *exchange) judgeAfresh(now time.Time) {
 			break
 		}
 	}
+	s.metrics.judged(verdict)
+	if again {
+		s.metrics.judgedAgain(believed, c.memo.vouched)
+	}
 }
 
 // rejudge is how often a verdict is sought while belief keeps changing.
@@ -79,14 +85,16 @@ const rejudge = 10
 // identify keeps who presented which certificates in the handshake, or in the one
 // whose session is resumed.
 func (c *conn) identify() {
-	presented := c.tls.ConnectionState().PeerCertificates
+	state := c.tls.ConnectionState()
+	c.noteTLS(&state)
+	presented := state.PeerCertificates
 	if len(presented) == 0 {
 		return
 	}
 	if c.session.chain == (trust.ID{}) {
 		c.session.chain = trust.ChainID(presented)
 	}
-	c.peer.Store(&peer{c.session.chain, presented})
+	c.peer.Store(&peer{id: c.session.chain, chain: presented})
 }
 
 // verdict is what is believed of the client now.
@@ -101,7 +109,7 @@ func (c *conn) verdict(snapshot *trust.Snapshot, now time.Time) trust.Verdict {
 // admit applies the mode (nginx's ssl_verify_client) to a verdict.
 func (s *Server) admit(v trust.Verdict) answer {
 	mode := s.config.VerifyClient
-	a := answer{tell: v.Text()}
+	a := answer{tell: v.Text(), status: v.Status}
 	switch {
 	case v.Status == trust.None:
 		a.protected = certificateRequired
@@ -116,7 +124,7 @@ func (s *Server) admit(v trust.Verdict) answer {
 		switch {
 		case mode == VerifyOptionalNoCA && v.Reason.UnknownCA(), mode == VerifyOptional && s.config.InvalidCert == InvalidFailed:
 		case mode == VerifyOptional && s.config.InvalidCert == InvalidNone:
-			a.tell = trust.Verdict{}.Text()
+			a.tell, a.status = trust.Verdict{}.Text(), trust.None
 		default:
 			a.page = badCertificate(v.Reason)
 		}
@@ -158,7 +166,7 @@ func (c *conn) asNobody(now time.Time) (lines []byte, page *refusal) {
 	facts.TLS, facts.Now = c.toldOf(), c.server.wall(now)
 	lines, _, err := c.server.identity(facts)
 	if err != nil { // MTLS_HEADERS has been checked for this
-		c.server.log.Error("the application cannot be told of a client without a certificate", zap.Error(err))
+		c.server.log.Error("the application cannot be told of a client without a certificate", faultField(err))
 		return nil, err.page
 	}
 	lines = bytes.Clone(c.appendAddress(lines))
@@ -231,36 +239,34 @@ func (c *conn) appendAddress(lines []byte) []byte {
 
 // logRefusal writes the line that somebody looks for at three in the morning.
 func (x *exchange) logRefusal(page *refusal, r *refused) {
-	fields := []zap.Field{
-		zap.String("remote", x.conn.remote),
-		zap.String("reason", page.reason),
-		zap.Int("status", page.status),
-		zap.ByteString("path", x.path()),
-	}
+	d := denial{message: "client certificate refused", text: page.title}
 	if r != nil {
-		fields = append(fields, zap.String("detail", r.detail))
+		d.text = r.detail
 		if r.verdict.Culprit != nil {
-			fields = append(fields, zap.Dict("culprit", certificateFields(r.verdict.Culprit)...))
+			d.fields = append(d.fields, zap.Dict("culprit", certificateFields(r.verdict.Culprit)...))
 		}
 	}
-	if value, count := x.destination(); count > 0 && x.server.config.Routes.Set() {
-		fields = append(fields, zap.ByteString("destination", destinationPath(value)))
+	if routes := &x.server.config.Routes; routes.Set() {
+		d.fields = append(d.fields, zap.String("route.rule", x.rule()))
+		if value, count := x.destination(); count > 0 {
+			d.fields = append(d.fields, zap.ByteString("destination", destinationPath(value)))
+		}
 	}
-	if who := x.conn.peer.Load(); who != nil {
-		fields = append(fields, certificateFields(who.chain[0])...)
-	}
-	fields = append(fields, zap.Bool("resumed", x.conn.tls.ConnectionState().DidResume))
-	x.server.log.Info("client certificate refused", fields...)
+	x.deny(page, d)
+}
+
+// deny tells of a refusal before the client is: who has read the answer finds it
+// in the log.
+func (x *exchange) deny(page *refusal, d denial) {
+	x.now = time.Now()
+	d.reason, d.status, d.conn, d.x = page.reason, page.status, x.conn, x
+	x.server.refuse(d)
 }
 
 // maxLoggedPath is how much of a path the log shows, in bytes.
 const maxLoggedPath = 256
 
-// path is what was asked for, for the log: queries may hold secrets.
-func (x *exchange) path() []byte {
-	return loggedPath(x.work.request.Target)
-}
-
+// loggedPath is a target without its query, which may hold secrets.
 func loggedPath(target []byte) []byte {
 	path, _, _ := bytes.Cut(target, []byte("?"))
 	return path[:min(len(path), maxLoggedPath)]

@@ -19,6 +19,7 @@ func (s *Server) Start(ctx context.Context) error {
 		s.starting.Unlock()
 		return ErrNotStarted
 	}
+	s.exposure.look(s)
 	s.keepers.Go(func() { s.poll(&reloader{server: s, seen: s.belief.seen}) })
 	s.keepers.Go(s.sweep)
 	if urls := s.config.CRLURLs(); len(urls) > 0 {

@@ -21,6 +21,8 @@ func (s *Server) Listen() (net.Listener, error) {
 	if err != nil {
 		return nil, fmt.Errorf("MTLS_LISTEN_ADDR=%q: %w; %s", s.config.ListenAddr, err, listenRemedy(network, err))
 	}
+	addr := listener.Addr()
+	s.bound.Store(&addr) // clients can connect from now on
 	return listener, nil
 }
 

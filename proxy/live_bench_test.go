@@ -20,7 +20,7 @@ func judgedConn(t testing.TB) *conn {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c.peer.Store(&peer{trust.ChainID(chain), chain})
+	c.peer.Store(&peer{id: trust.ChainID(chain), chain: chain})
 	c.judge(time.Now())
 	if c.memo.answer.page != nil || c.memo.answer.tell != "SUCCESS" {
 		t.Fatalf("the client was told %q", c.memo.answer.tell)

@@ -72,8 +72,8 @@ func TestACutIsLoggedWithItsReasonOnce(t *testing.T) {
 		t.Fatalf("%d lines, want 1", len(logged))
 	}
 	got := logged[0].ContextMap()
-	for key, want := range map[string]any{"remote": "127.0.0.1", "reason": "revoked", "detail": "certificate revoked",
-		"subject": "CN=victim", "serial": headers.Serial(w.victim.certificate.Leaf.SerialNumber)} {
+	for key, want := range map[string]any{"client.address": "127.0.0.1", "error.type": "revoked", "error.message": "certificate revoked",
+		"tls.client.subject": "CN=victim", "tls.client.serial_number": headers.Serial(w.victim.certificate.Leaf.SerialNumber)} {
 		if got[key] != want {
 			t.Errorf("%s: got %v, want %v", key, got[key], want)
 		}

@@ -1,101 +1,71 @@
 package proxy
 
 import (
-	"crypto/x509"
-	"fmt"
+	"io"
+	"os"
 	"time"
 
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
-
-	"mtls-sidecar/headers"
-	"mtls-sidecar/proxy/trust"
 )
 
-// Log rules. One JSON object a line on standard error, nothing sampled: every
-// refusal is there (of connections turned away at the limit, the first of a spell). Info is for what an operator asks about (who was refused
-// and why, start, stop), debug for what happens all day (probes, clients that
-// go away). Never a header's value, never a body, never a key.
+// Log rules. One JSON object a line on standard error (or the console's form, for
+// readers), in which nothing taken from outside can break a line or steer a terminal.
+// Each name of a field means one thing everywhere: logfields.go and the README's
+// table have them all, OpenTelemetry's where it has one.
+//
+// A request has one line at most. One that was refused has it whatever
+// MTLS_ACCESS_LOG says (refusals.go), with who asked, why not and what to do; of many for
+// one reason some are left out and counted, unless every request is logged. Others
+// have theirs as MTLS_ACCESS_LOG says (accesslog.go).
+//
+// Info is for what an operator asks about (who was refused and why, start, stop),
+// warn for what he should mend, debug for what happens all day (probes, clients that
+// go away). Never a header's value but those that the README lists, never a query, a
+// body or a key. A name that a client has not proved to be its own is not told as its name.
 
-// NewLogger makes the logger that a configuration asks for.
-func NewLogger(config *Config) (*zap.Logger, error) {
-	c := zap.NewProductionConfig()
-	c.Level = zap.NewAtomicLevelAt(config.LogLevel.Level)
-	c.Sampling = nil
-	c.DisableCaller = true
-	c.DisableStacktrace = true
-	c.Encoding = string(config.LogFormat)
-	c.EncoderConfig.TimeKey = "time"
-	c.EncoderConfig.EncodeTime = func(t time.Time, enc zapcore.PrimitiveArrayEncoder) {
-		enc.AppendString(t.UTC().Format(time.RFC3339Nano))
+// Logging is a logger, and what can be done with it while it is in use.
+type Logging struct {
+	Logger *zap.Logger
+	Level  zap.AtomicLevel // can be changed at any time
+	queue  *logQueue
+}
+
+// NewLogger makes the logger that a configuration asks for. It never waits for
+// whoever reads standard error: see Dropped.
+func NewLogger(config *Config) *Logging { return newLogging(config, os.Stderr) }
+
+func newLogging(config *Config, out io.Writer) *Logging {
+	form := zap.NewProductionEncoderConfig()
+	form.TimeKey = "time"
+	form.EncodeTime = func(t time.Time, enc zapcore.PrimitiveArrayEncoder) {
+		zapcore.RFC3339NanoTimeEncoder(t.UTC(), enc)
 	}
-	logger, err := c.Build()
+	encoder := zapcore.NewJSONEncoder(form)
+	if config.LogFormat == "console" {
+		encoder = zapcore.NewConsoleEncoder(form)
+	}
+	l := &Logging{Level: zap.NewAtomicLevelAt(config.LogLevel.Level)}
+	l.queue = newLogQueue(out, func(lost uint64) []byte { return linesLost(encoder, lost) })
+	l.Logger = zap.New(zapcore.NewCore(encoder, l.queue, l.Level), zap.ErrorOutput(l.queue))
+	return l
+}
+
+// linesLost is the line in place of those that had no room.
+func linesLost(encoder zapcore.Encoder, lost uint64) []byte {
+	line, err := encoder.EncodeEntry(zapcore.Entry{Level: zapcore.WarnLevel, Time: time.Now(),
+		Message: "log lines were lost: standard error was not read in time"}, []zap.Field{zap.Uint64("lines_lost", lost)})
 	if err != nil {
-		return nil, fmt.Errorf("opening the log: %w", err)
+		return nil // a text and a number: cannot fail
 	}
-	return logger, nil
+	defer line.Free()
+	return append([]byte(nil), line.Bytes()...)
 }
 
-// certificateFields identify a certificate as openssl x509 prints it.
-func certificateFields(c *x509.Certificate) []zap.Field {
-	return []zap.Field{
-		zap.String("subject", shortened(subjectDN(c), maxLoggedName)),
-		zap.String("issuer", shortened(name(c.RawIssuer, c.Issuer.String), maxLoggedName)),
-		zap.String("serial", shortened(headers.Serial(c.SerialNumber), maxLoggedSerial)),
-		zap.Time("not_after", c.NotAfter.UTC()),
-	}
-}
+// Close has what was logged written out, and waits for that a while: whoever reads
+// standard error may be gone. What is logged later is written as it was.
+func (l *Logging) Close() { l.queue.flush(lastLines) }
 
-// A certificate may have a name of 200 KiB and a serial number of 10, and a refused
-// client could fill the log with them. RFC 5280 §4.1.2.2 gives a serial number 20 octets.
-const (
-	maxLoggedName   = 1 << 10
-	maxLoggedSerial = 2 * 20
-)
-
-// shortened cuts a text that holds ASCII only.
-func shortened(text string, most int) string {
-	if len(text) <= most {
-		return text
-	}
-	return text[:most] + "..."
-}
-
-// subjectDN is a certificate's subject as the application would be told it.
-func subjectDN(c *x509.Certificate) string { return name(c.RawSubject, c.Subject.String) }
-
-// name is a DN as the application would see it.
-func name(raw []byte, fallback func() string) string {
-	if dn, err := headers.DN(raw); err == nil {
-		return dn
-	}
-	return fallback()
-}
-
-// listFields identify a revocation list and tell how fresh it is.
-func listFields(list *trust.CRL) []zap.Field {
-	fields := []zap.Field{
-		zap.String("issuer", shortened(dn(list.RawIssuer), maxLoggedName)),
-		zap.Int("entries", list.Entries()),
-		zap.Time("this_update", list.ThisUpdate.UTC()),
-		zap.Time("next_update", list.NextUpdate.UTC()),
-	}
-	if list.Number != nil {
-		fields = append(fields, zap.String("number", list.Number.String()))
-	}
-	return fields
-}
-
-// listsField describes several lists.
-func listsField(key string, lists []*trust.CRL) zap.Field {
-	described := make([]zapcore.ObjectMarshaler, len(lists))
-	for i, list := range lists {
-		described[i] = zap.DictObject(listFields(list)...)
-	}
-	return zap.Objects(key, described)
-}
-
-// dn is a DER name as the application would see it, or in hexadecimal digits.
-func dn(raw []byte) string {
-	return name(raw, func() string { return fmt.Sprintf("%X", raw) })
-}
+// Dropped is how many lines have been lost since the start, because those before
+// them were not read in time. They are told of in the log as soon as there is room.
+func (l *Logging) Dropped() uint64 { return l.queue.dropped.Load() }

@@ -96,6 +96,14 @@ func verdictBehaviours() []behaviour {
 		TestARefusalNamesTheCertificateAtFaultInTheChain,
 		TestAMissingCertificateIsLoggedWithoutASubject,
 		TestAServedRequestIsNotLogged,
+		TestARequestsLineTellsWhoAskedForWhatAndHowItWent,
+		TestWhoIsNotBelievedIsNotNamedInTheAccessLog,
+		TestARequestHasOneLineAtMostAsMTLSAccessLogSays,
+		TestWhatAClientSaysIsCutShortInTheLog,
+		TestACrowdOfRefusalsDoesNotFillTheLog,
+		TestWhereEveryRequestIsLoggedNoRefusalIsLeftOut,
+		TestARefusalIsRememberedWithWhoAndWhatToDo,
+		TestARefusalTellsWhichRuleOfMTLSRoutesDecided,
 		TestNothingOfRequestOrCertificateIsOnThePage,
 		TestNoConnectionKeepsAListThatIsNoLongerInForce,
 	), but(resumed, itsOwnSessions,
@@ -156,6 +164,8 @@ func headBehaviours() []behaviour {
 		TestTheApplicationMayListenOnAUnixSocket,
 		TestAnExposedApplicationIsNoticedWithTheFirstRequest,
 		TestAnApplicationThatHasMovedToLoopbackIsUsedAgain,
+		TestNoRequestPassesWhileTheApplicationIsExposed,
+		TestRequestsPassAgainWithoutALookAtTheFiles,
 	)
 }
 

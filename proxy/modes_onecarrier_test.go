@@ -42,6 +42,7 @@ func ofOneCarrier() map[string][]string {
 			"TestNominatedAndHopByHopFieldsGoNoFurther",
 		},
 		"Upgrade, which HTTP/2 has not (RFC 9113 section 8.6)": {
+			"TestATunnelIsLoggedWhenItOpensAndWhenItCloses",
 			"TestAShutdownClosesTunnelsAndCountsThem",
 			"TestASwitchThatWasNotAskedForIsA502",
 			"TestATornTunnelEndsOnBothSides",
@@ -72,6 +73,7 @@ func ofOneCarrier() map[string][]string {
 			"TestViolations*",
 		},
 		"the handshake, before anything is carried": {
+			"TestEveryRefusalIsOneLineAndOneEntryWithARemedy",
 			"TestACertificateCutAnywhereEndsTheHandshake",
 			"TestACertificateThatTLSItselfRefusesIsTypedCountedAndLogged",
 			"TestACertificateWithoutItsKeyIsNotBelievedNorRemembered",
@@ -105,8 +107,15 @@ func ofOneCarrier() map[string][]string {
 			"TestWhatIsNoCorrectTLSIsLoggedAsSuch",
 			"TestWhereClientAndServerHaveNothingInCommonTheLogSaysWhat",
 		},
+		"the admin port, which is plain HTTP": {
+			"TestProbesReachTheApplicationAsNobody",
+			"TestReadinessAsksTheApplicationWhereThatIsWanted",
+			"TestTheAdminPortTellsWhatTheSidecarWaitsFor",
+			"TestTheStatusTellsWhatIsInForceAndWhoWasRefused",
+		},
 		"its client is openssl": {
 			"TestAKeyUpdateAfterALongPauseBreaksNothing",
+			"TestAnOpenSSLClientThatRejectsOurCertificateIsGuessedAt",
 			"TestCVE20190215AnOfferToBeAskedLaterProvesNothing",
 			"TestCVE202223632NoServerNameLeadsToOtherRules",
 			"TestOpenSSLResumesAcrossSidecarsThatShareAKeyFile",
@@ -138,6 +147,7 @@ func ofOneCarrier() map[string][]string {
 			"TestAShutdownBeforeServeMakesServeReturn",
 			"TestAStartAndAShutdownAtOnceAreNoRace",
 			"TestAWarningOfAReloadIsToldOnce",
+			"TestAnExposureIsToldWhenItBeginsAndWhenItEnds",
 			"TestChangedFilesComeIntoForceHoweverTheyWereReplaced",
 			"TestFilesThatAreOnlyTouchedChangeNothing",
 			"TestFilesThatKeepChangingWhileTheyAreReadAreLeftToTheNextLook",
@@ -152,8 +162,13 @@ func ofOneCarrier() map[string][]string {
 			"TestTwoURLsThatDifferInTheirUsersHaveTroublesOfTheirOwn",
 			"TestWhatFetchesListsHearsOfRefusedOnes",
 			"TestWhatIsNeverTwiceTheSameIsNotTaken",
+			"TestWhereThereIsNothingToLookAtNobodyHasLooked",
+		},
+		"each carrier has series of its own: TestMetricsOfHTTP2 reads those of HTTP/2": {
+			"TestMetrics*",
 		},
 		"a part of the sidecar by itself, or what it allocates": {
+			"TestALoggedRequestCostsNoAllocation",
 			"TestABodyCountsAsReadBeforeItsLastPieceIsSent",
 			"TestAConnectionIsNotKeptWhenTheLastPieceOfABodyWasNotSent",
 			"TestARequestThatLookedAtTheClockJustBeforeTheEndIsCutAllTheSame",

@@ -63,14 +63,15 @@ func (c *Config) isUpstream(addr netip.Addr) bool {
 
 // answered logs what a responder said.
 func (s *Server) answered(report trust.OCSPReport) {
-	fields := append([]zap.Field{zap.String("responder", report.URL)}, certificateFields(report.Certificate)...)
+	s.metrics.ocspAnswered(report.Status, report.Err)
+	fields := []zap.Field{zap.String("responder", report.URL), zap.Dict("certificate", certificateFields(report.Certificate)...)}
 	if report.Err != nil {
 		s.events.count(OCSPFetchFailed)
-		s.log.Warn("no OCSP answer", append(fields, zap.Error(report.Err))...)
+		s.log.Warn("no OCSP answer", append(fields, faultField(report.Err))...)
 		return
 	}
-	s.log.Debug("OCSP answer", append(fields, zap.String("status", report.Status),
-		zap.Time("this_update", report.ThisUpdate.UTC()), zap.Time("next_update", report.NextUpdate.UTC()))...)
+	fields = append(fields, zap.String("status", report.Status))
+	s.log.Debug("OCSP answer", append(fields, freshnessFields(report.ThisUpdate, report.NextUpdate)...)...)
 }
 
 // askCAs adds to a verdict what the CAs say of the certificates. It waits for the

@@ -24,7 +24,7 @@ func (s *Server) learnSource(c *conn) error {
 	if source.IsValid() {
 		c.remote = source.String()
 	}
-	s.log.Debug("PROXY header", zap.String("remote", c.remote), zap.String("balancer", balancer), zap.Bool("tells_address", source.IsValid()))
+	s.log.Debug("PROXY header", addressField(c.remote), zap.String("balancer", balancer), zap.Bool("tells_address", source.IsValid()))
 	return nil
 }
 
@@ -39,16 +39,15 @@ func (s *Server) balancerItself(c *conn) bool {
 // header that can be believed.
 func (s *Server) headerFailed(c *conn, err *headerError) {
 	if errors.Is(err, os.ErrDeadlineExceeded) {
-		s.log.Info("PROXY header not finished within MTLS_HANDSHAKE_TIMEOUT", zap.String("remote", c.remote), zap.String("detail", brief(err.Error())))
+		s.refuse(denial{message: "PROXY header not finished within MTLS_HANDSHAKE_TIMEOUT", reason: "proxy_header_timeout", text: brief(err.Error()), conn: c})
 		return
 	}
 	s.events.count(err.event)
-	reason, advice := "proxy_header_bad", "look at what the balancer sends, and at what stands between it and the sidecar"
+	reason := "proxy_header_bad"
 	if err.event == ProxyHeaderMissing {
-		reason, advice = "proxy_header_missing", "MTLS_PROXY_PROTOCOL_FROM names this peer: have it send a PROXY header on every connection (HAProxy: send-proxy-v2, nginx: proxy_protocol on), or take its address out of the variable"
+		reason = "proxy_header_missing"
 	}
-	s.log.Info("PROXY header refused", zap.String("remote", c.remote), zap.String("reason", reason),
-		zap.String("detail", brief(err.Error())), zap.String("advice", advice))
+	s.refuse(denial{message: "PROXY header refused", reason: reason, text: brief(err.Error()), conn: c})
 }
 
 // strayHeader logs a PROXY header where TLS should begin: from a peer that is
@@ -59,8 +58,7 @@ func (s *Server) strayHeader(c *conn) {
 		return
 	}
 	s.events.count(ProxyHeaderUnexpected)
-	s.log.Info("PROXY header refused", zap.String("remote", c.remote), zap.String("reason", "proxy_header_unexpected"),
-		zap.String("advice", "it is believed from peers in MTLS_PROXY_PROTOCOL_FROM alone; if this is your balancer, name its address there"))
+	s.refuse(denial{message: "PROXY header refused", reason: "proxy_header_unexpected", conn: c})
 }
 
 // looksLikeProxyHeader tells the PROXY protocol's two signatures, by their

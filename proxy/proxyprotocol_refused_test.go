@@ -32,7 +32,7 @@ func (s *sidecar) wantRefusedHeader(t *testing.T, reason string, event Event) {
 	t.Helper()
 	waitFor(t, "the line about it", func() bool { return len(s.logged("PROXY header refused")) == 1 })
 	fields := s.onlyRefusal(t, "PROXY header refused")
-	if fields["reason"] != reason || fields["remote"] != "127.0.0.1" {
+	if fields["error.type"] != reason || fields["client.address"] != "127.0.0.1" {
 		t.Errorf("logged %v, want the reason %s of 127.0.0.1", fields, reason)
 	}
 	if reason != "proxy_header_bad" && !strings.Contains(fmt.Sprint(fields["advice"]), "MTLS_PROXY_PROTOCOL_FROM") {
@@ -137,7 +137,7 @@ func TestAHealthCheckThatEndsWithinTheHandshakeIsNoFailure(t *testing.T) {
 		conn.Close()
 		if quiet {
 			s.quietly(t, "a balancer's check ended within the TLS handshake")
-		} else if got := s.onlyRefusal(t, "handshake failed"); got["reason"] != "client_left" {
+		} else if got := s.onlyRefusal(t, "handshake failed"); got["error.type"] != "client_left" {
 			t.Errorf("a client that left: got %v", got)
 		}
 		if got, want := s.Count(HandshakeFailed), map[bool]uint64{false: 1}[quiet]; got != want {

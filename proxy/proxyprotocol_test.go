@@ -60,7 +60,7 @@ func (c *client) wantAddress(app *backend, want string) {
 
 func TestTheAddressInAHeaderIsTheClients(t *testing.T) {
 	app := startBackend(t, answering(okAnswer))
-	s := startSidecar(t, app.url, fromLoopback)
+	s := startSidecar(t, app.url, fromLoopback, noneLeftOut)
 	certificate := issue(t, clientNamed("client"))
 	for _, test := range goodHeaders(t) {
 		t.Run(test.name, func(t *testing.T) {
@@ -74,11 +74,11 @@ func TestTheAddressInAHeaderIsTheClients(t *testing.T) {
 			c.send("GET /\x00 HTTP/1.1\r\n\r\n")
 			c.wantRefusal("GET", 400)
 			waitFor(t, "the log lines", func() bool { return len(s.logged("request refused")) == 1 })
-			if got := s.logged("request refused")[0].ContextMap()["remote"]; got != want {
+			if got := s.logged("request refused")[0].ContextMap()["client.address"]; got != want {
 				t.Errorf("the log names %v, want %s", got, want)
 			}
 			line := s.logged("PROXY header")
-			if len(line) != 1 || line[0].ContextMap()["remote"] != want || line[0].ContextMap()["balancer"] != "127.0.0.1" {
+			if len(line) != 1 || line[0].ContextMap()["client.address"] != want || line[0].ContextMap()["balancer"] != "127.0.0.1" {
 				t.Errorf("the line about the header: got %v", line)
 			}
 		})
@@ -174,7 +174,7 @@ func TestBehindAHeaderEverythingElseWorks(t *testing.T) {
 		if err != nil || !strings.HasPrefix(string(got), "HTTP/1.1 400 ") || !strings.Contains(string(got), "The plain HTTP request was sent to HTTPS port") {
 			t.Errorf("got %v and %q", err, got)
 		}
-		if line := s.logged("plain HTTP on the TLS port"); len(line) != 1 || line[0].ContextMap()["remote"] != "192.0.2.1" {
+		if line := s.logged("plain HTTP on the TLS port"); len(line) != 1 || line[0].ContextMap()["client.address"] != "192.0.2.1" {
 			t.Errorf("log: got %v", line)
 		}
 	})
@@ -198,7 +198,7 @@ func TestBehindAHeaderEverythingElseWorks(t *testing.T) {
 			t.Errorf("got %v, want the alert certificate_required", err)
 		}
 		waitFor(t, "the line", func() bool { return len(s.logged("refused in the handshake")) == 1 })
-		if got := s.logged("refused in the handshake")[0].ContextMap()["remote"]; got != "192.0.2.1" {
+		if got := s.logged("refused in the handshake")[0].ContextMap()["client.address"]; got != "192.0.2.1" {
 			t.Errorf("the log names %v", got)
 		}
 	})

@@ -34,7 +34,7 @@ func TestInAlertModeTheHandshakeFailsAndTheApplicationSeesNothing(t *testing.T) 
 					}
 					app.sawNothing(t)
 					got := s.onlyRefusal(t, "refused in the handshake")
-					if got["reason"] != c.reason || got["remote"] != "127.0.0.1" {
+					if got["error.type"] != c.reason || got["client.address"] != "127.0.0.1" {
 						t.Errorf("log: got %v", got)
 					}
 				})
@@ -66,7 +66,7 @@ func TestARefusedHandshakeLogsNoSubject(t *testing.T) {
 			t.Fatal("an expired certificate came through")
 		}
 		got := s.onlyRefusal(t, "refused in the handshake")
-		if got["reason"] != "expired" || got["detail"] != "certificate has expired" {
+		if got["error.type"] != "expired" || got["error.message"] != "certificate has expired" {
 			t.Errorf("log: got %v", got)
 		}
 		s.logsNothingOf(t, "unproved")

@@ -7,9 +7,8 @@ import (
 	"os"
 	"time"
 
-	"go.uber.org/zap"
-
 	"mtls-sidecar/proxy/http1"
+	"mtls-sidecar/proxy/trust"
 )
 
 // maxFields and maxTarget bound a head beyond its size.
@@ -38,7 +37,9 @@ func (x *exchange) relay() ending {
 func (x *exchange) serve() ending {
 	w := x.work
 	x.note()
+	x.keep()
 	need := x.need()
+	x.work.kept.need = need
 	if need != needOff && x.conn.peer.Load() != nil {
 		// Before the judgement: whatever changes belief after it sees that there
 		// is something to cut.
@@ -70,9 +71,11 @@ func (x *exchange) serve() ending {
 // for a client whom the path is not for.
 func (x *exchange) admits(need need) (lines []byte, page *refusal) {
 	if need == needOff {
+		x.work.kept.tell = trust.Verdict{}.Text()
 		return x.conn.asNobody(x.now)
 	}
 	answer := x.judge(x.server.wall(x.now))
+	x.account.verified = answer.status
 	page = answer.page
 	if need == needRequire {
 		page = answer.protected
@@ -81,6 +84,7 @@ func (x *exchange) admits(need need) (lines []byte, page *refusal) {
 		x.logRefusal(page, answer.refused)
 		return nil, page
 	}
+	x.work.kept.tell = answer.tell
 	return answer.lines, nil
 }
 
@@ -92,9 +96,10 @@ func (s *Server) limits() http1.Limits {
 func (x *exchange) note() {
 	w := x.work
 	r := &w.request
-	w.isHead = string(r.Method) == "HEAD"
+	x.account.method, x.account.parsed = methodOf(r.Method), true
+	w.isHead = x.account.method == methodHead
 	w.safe = r.Framing == http1.NoBody &&
-		(w.isHead || string(r.Method) == "GET" || string(r.Method) == "OPTIONS")
+		(w.isHead || x.account.method == methodGet || x.account.method == methodOptions)
 	w.oldHTTP = r.Minor == 0
 	w.asked = r.Expect100
 	w.form = anyForm
@@ -150,7 +155,7 @@ func (x *exchange) refuseHead(err error) ending {
 		if errors.Is(err, os.ErrDeadlineExceeded) {
 			x.server.events.count(HeaderTimeout)
 		}
-		x.server.log.Debug("request not read", zap.String("remote", x.conn.remote), zap.Error(err))
+		x.server.log.Debug("request not read", addressField(x.conn.remote), faultField(err))
 		return cut
 	}
 	x.parting = true // as over HTTP/1.1: who sends such heads has a connection for each
@@ -165,16 +170,20 @@ func (x *exchange) refuseHead(err error) ending {
 	case 414:
 		x.server.events.count(TargetTooLong)
 	}
-	x.server.log.Info("request refused", zap.String("remote", x.conn.remote),
-		zap.Int("status", broken.Status), zap.String("reason", reasonBadRequest), zap.String("detail", broken.Text))
-	return x.refuse(badRequest(broken))
+	return x.refuseMessage(broken)
 }
 
 // refuseTooLarge answers a body beyond MTLS_MAX_BODY_BYTES.
 func (x *exchange) refuseTooLarge() ending {
-	x.server.log.Info("request refused", zap.String("remote", x.conn.remote), zap.Int("status", bodyTooLarge.status),
-		zap.String("reason", bodyTooLarge.reason), zap.String("detail", errBodyTooLarge.Error()))
+	x.deny(bodyTooLarge, denial{message: "request refused", text: errBodyTooLarge.Error()})
 	return x.refuse(bodyTooLarge)
+}
+
+// refuseMessage answers what breaks a rule of HTTP.
+func (x *exchange) refuseMessage(broken *http1.Error) ending {
+	page := badRequest(broken)
+	x.deny(page, denial{message: "request refused", text: broken.Text})
+	return x.refuse(page)
 }
 
 // refuse sends an answer of our own and gives the connection up.
@@ -184,9 +193,8 @@ func (x *exchange) refuse(page *refusal) ending {
 		x.server.events.count(BodyTooLarge)
 	case identityTooLarge:
 		x.server.events.count(IdentityTooLarge)
-	case upstreamSlow:
-		x.server.events.count(UpstreamTimeout)
 	}
+	x.account.page = page
 	return x.answerWith(page.in(x.form()))
 }
 
@@ -194,6 +202,7 @@ func (x *exchange) refuse(page *refusal) ending {
 func (x *exchange) answerWith(p page) ending {
 	w := x.work
 	x.now = time.Now()
+	x.account.status = p.status
 	if x.stream != nil {
 		return x.stream.refuse(p)
 	}

@@ -103,6 +103,9 @@ var errRestless = errors.New("something among the files keeps changing while the
 // a warning once.
 func (r *reloader) tell(i int, one *reading, everything bool) {
 	s, set := r.server, &fileSets[i]
+	if len(set.files(s.config)) > 0 {
+		s.metrics.read(i, one.err, s.wall(time.Now()))
+	}
 	if one.err != nil {
 		if err := capped(one.err); s.troubles.begin(set.name, err) || everything {
 			s.events.count(ReloadFailed)
@@ -115,7 +118,7 @@ func (r *reloader) tell(i int, one *reading, everything bool) {
 		return
 	}
 	s.events.count(Reloaded)
-	s.mended("files", set.name)
+	s.mended(zap.String("files", set.name))
 	if len(set.files(s.config)) > 0 {
 		fields := []zap.Field{zap.String("files", set.name)}
 		if i == crlFiles {
@@ -149,6 +152,7 @@ func (s *Server) poll(r *reloader) {
 		s.tickets.apply(s.tls.Load(), now) // turns the keys when it is time
 		s.watchEnds(now)
 		s.watchUnlisted()
+		s.exposure.look(s)
 	}
 }
 

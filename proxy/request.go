@@ -19,21 +19,15 @@ func (x *exchange) appendRequestHead(dst, identity []byte) ([]byte, error) {
 	if r.Host == nil {
 		dst = appendField(dst, "Host", []byte(x.server.upstreamHost()))
 	}
-	dst, said, err := x.appendClientFields(dst)
+	dst, trailers, err := x.appendClientFields(dst)
 	if err != nil {
 		return dst, err
 	}
 	if r.Framing == http1.Chunked {
 		dst = append(dst, "Transfer-Encoding: chunked\r\n"...)
 	}
-	dst = appendConnection(dst, said.trailers, x.work.upgrade)
-	dst = append(dst, "X-Request-Id: "...)
-	if said.requestIDs == 1 && validRequestID(said.requestID) {
-		dst = append(dst, said.requestID...)
-	} else {
-		dst = x.ids.appendNext(dst)
-	}
-	dst = append(dst, "\r\n"...)
+	dst = appendConnection(dst, trailers, x.work.upgrade)
+	dst = appendField(dst, "X-Request-Id", x.work.kept.requestID)
 	if r.Host != nil {
 		dst = appendField(dst, "X-Forwarded-Host", r.Host)
 	}
@@ -42,17 +36,10 @@ func (x *exchange) appendRequestHead(dst, identity []byte) ([]byte, error) {
 	return append(dst, "\r\n"...), nil
 }
 
-// said is what the client's fields say that is told anew after them.
-type said struct {
-	requestID  []byte
-	requestIDs int
-	trailers   bool // TE: trailers
-}
-
-// appendClientFields passes the client's fields on, but those that end here.
-func (x *exchange) appendClientFields(dst []byte) ([]byte, said, error) {
+// appendClientFields passes the client's fields on, but those that end here. It
+// reports whether the client takes trailers (TE: trailers).
+func (x *exchange) appendClientFields(dst []byte) (head []byte, trailers bool, err error) {
 	r := &x.work.request
-	var s said
 	for i := range r.Fields {
 		f := &r.Fields[i]
 		switch f.Kind {
@@ -61,20 +48,14 @@ func (x *exchange) appendClientFields(dst []byte) ([]byte, said, error) {
 			// message needs; a client that tries wants us and the application to
 			// see two different messages.
 			if r.Nominated(f.Name) {
-				return dst, s, errNominated
+				return dst, false, errNominated
 			}
 		case http1.TE:
-			s.trailers = s.trailers || wantsTrailers(f.Value)
+			trailers = trailers || wantsTrailers(f.Value)
 			continue
 		case http1.Connection, http1.KeepAlive, http1.ProxyConnection, http1.Upgrade,
 			http1.HTTP2Settings, http1.TransferEncoding, http1.Forwarded,
-			http1.XForwardedFor, http1.XForwardedProto, http1.XForwardedHost, http1.XRealIP:
-			continue
-		case http1.XRequestID:
-			if !x.server.stripper.Drop(f.Name) && !r.Nominated(f.Name) {
-				s.requestID = f.Value
-				s.requestIDs++
-			}
+			http1.XForwardedFor, http1.XForwardedProto, http1.XForwardedHost, http1.XRealIP, http1.XRequestID:
 			continue
 		case http1.Trailer:
 			if r.Nominated(f.Name) || x.server.h2c != nil {
@@ -83,7 +64,7 @@ func (x *exchange) appendClientFields(dst []byte) ([]byte, said, error) {
 			dst = x.appendTrailerField(dst, f)
 			continue
 		default:
-			if x.server.stripper.Drop(f.Name) || r.Nominated(f.Name) {
+			if x.server.drop(f.Name) || r.Nominated(f.Name) {
 				continue
 			}
 		}
@@ -92,7 +73,7 @@ func (x *exchange) appendClientFields(dst []byte) ([]byte, said, error) {
 		dst = append(dst, f.Value...)
 		dst = append(dst, "\r\n"...)
 	}
-	return dst, s, nil
+	return dst, trailers, nil
 }
 
 // appendConnection writes the hop-by-hop fields that are meant for the

@@ -25,6 +25,47 @@ func (x *exchange) need() need {
 	}
 }
 
+// rule is which one has decided what the request's path needs, for the log. The
+// request has been refused: the path is read once more.
+func (x *exchange) rule() string {
+	routes, r := &x.server.config.Routes, &x.work.request
+	need := x.work.kept.need
+	target := originForm(r.Method, r.Target)
+	if routes.decide(target) != need { // then the Destination has
+		value, _ := x.destination()
+		parts := plainDestination.FindSubmatch(value)
+		if parts == nil {
+			return strictestRule
+		}
+		target = parts[1]
+	}
+	return routes.ruling(target, need)
+}
+
+// strictestRule is told where no reading of a path has decided.
+const strictestRule = "(the strictest, since the path is unclear)"
+
+// ruling is the rule that asks what a target needs, of one of its readings.
+func (r *Routes) ruling(target []byte, need need) string {
+	path, _, _ := bytes.Cut(target, []byte("?"))
+	if len(path) == 0 {
+		path = []byte("/")
+	}
+	found := []string{string(path)}
+	switch {
+	case path[0] != '/':
+		return strictestRule
+	case !plain(path):
+		found = r.readings(string(path)).found
+	}
+	for _, path := range found {
+		if rule := ruleFor(r.rules, path); rule != nil && rule.need == need {
+			return rule.text
+		}
+	}
+	return strictestRule
+}
+
 // destination is the value of the first Destination field, and how many there are.
 func (x *exchange) destination() (value []byte, count int) {
 	for i := range x.work.request.Fields {

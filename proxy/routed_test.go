@@ -196,7 +196,7 @@ func TestOneConnectionServesPathsOfEveryNeed(t *testing.T) {
 	if len(refusals) != 1 {
 		t.Fatalf("%d refusals in the log, want 1", len(refusals))
 	}
-	if fields := refusals[0].ContextMap(); fields["path"] != "/clients" || fields["reason"] != "expired" || fields["status"] != int64(403) {
+	if fields := refusals[0].ContextMap(); fields["url.path"] != "/clients" || fields["error.type"] != "expired" || fields["http.response.status_code"] != int64(403) {
 		t.Errorf("the log says %v", fields)
 	}
 }

@@ -117,9 +117,14 @@ type readings struct {
 
 // decideReadings is decide for a path that is not plain.
 func (r *Routes) decideReadings(path string) need {
-	all := readings{routes: r, exact: plainButDots(path), seen: map[string]bool{}, strict: r.laxest}
+	return r.readings(path).strict
+}
+
+// readings are those of a path, as far as they had to be looked for.
+func (r *Routes) readings(path string) *readings {
+	all := &readings{routes: r, exact: plainButDots(path), seen: map[string]bool{}, strict: r.laxest}
 	all.search(path)
-	return all.strict
+	return all
 }
 
 // search goes on until nothing new is found, or nothing stricter can be.

@@ -59,6 +59,7 @@ type Routes struct {
 
 // route is one rule.
 type route struct {
+	text    string // as it was written
 	path    string // in lower case, without the slash at its end: "" for /
 	need    need
 	letters bool // is also for what begins with its letters
@@ -137,7 +138,7 @@ func parseRoute(rule string) (route, error) {
 	if problem := pathProblem(path); problem != "" {
 		return route{}, fault(problem)
 	}
-	parsed := route{path: strings.ToLower(strings.TrimSuffix(path, "/"))}
+	parsed := route{text: rule, path: strings.ToLower(strings.TrimSuffix(path, "/"))}
 	for _, known := range needWords {
 		if known.word == word {
 			parsed.need = known.need
@@ -220,12 +221,19 @@ func (r *Routes) decide(target []byte) need {
 
 // matchRoutes finds the rule for one reading of a path.
 func matchRoutes[T string | []byte](rules []route, path T) need {
-	for i := range rules {
-		if covers(&rules[i], path) {
-			return rules[i].need
-		}
+	if rule := ruleFor(rules, path); rule != nil {
+		return rule.need
 	}
 	return needRequire // not reached: there is a rule for /
+}
+
+func ruleFor[T string | []byte](rules []route, path T) *route {
+	for i := range rules {
+		if covers(&rules[i], path) {
+			return &rules[i]
+		}
+	}
+	return nil
 }
 
 // names reports whether a rule other than that for / covers a path.

@@ -31,16 +31,21 @@ type Server struct {
 	conns    registry
 	memory   housekeeper
 	events   events
+	metrics  *metrics
 	life     context.Context // until Shutdown cuts what is in flight
 	end      context.CancelFunc
-	accepted atomic.Uint32 // connections so far: spreads them over the upstream pool
-	tunnels  atomic.Int64  // open ones
+	accepted atomic.Uint32            // connections so far: spreads them over the upstream pool
+	tunnels  atomic.Int64             // open ones
+	draining atomic.Bool              // every answer asks for another connection
+	bound    atomic.Pointer[net.Addr] // where it listens; nil: not yet
+	probes   probes
 	exposure exposure
 
 	works, streamWorks sync.Pool // of *work, for HTTP/1.1 and HTTP/2
 
 	belief   belief
 	troubles troubles
+	refusals refusals
 	tickets  *ticketKeys
 	ocsp     *trust.OCSP // nil: MTLS_OCSP=off
 	sweeper  sweeper
@@ -64,6 +69,9 @@ func NewServer(config *Config, material *Material, log *zap.Logger) (*Server, er
 	s.pool = upstream.NewPool(s.upstreamConfig())
 	if config.UpstreamURL.H2C {
 		s.h2c = s.newH2C()
+	}
+	if s.metrics, err = s.newMetrics(); err != nil {
+		return nil, err
 	}
 	s.life, s.end = context.WithCancel(context.Background())
 	s.works.New = func() any { return newWork(bufferSize, 2*bufferSize) }
@@ -120,7 +128,7 @@ func (s *Server) Serve(listener net.Listener) error {
 			// Out of file descriptors, mostly: accepting again at once would
 			// burn a processor until some are free.
 			pause = min(max(2*pause, 5*time.Millisecond), time.Second)
-			s.log.Error("accepting a connection failed", zap.Error(err), zap.Duration("retry_in", pause))
+			s.log.Error("accepting a connection failed", faultField(err), zap.Duration("retry_in", pause))
 			time.Sleep(pause)
 		}
 	}
@@ -180,5 +188,6 @@ func (s *Server) Shutdown(ctx context.Context) int {
 	}
 	s.memory.stop()
 	s.exposure.looks.Wait()
+	s.tellLeftOut(time.Now(), 0)
 	return cut
 }

@@ -19,6 +19,7 @@ type session struct {
 	own    *tls.Config // of this connection alone
 	chain  trust.ID    // of the presented certificates; zero: none
 	hello  bool        // a ClientHello has arrived: the peer speaks TLS
+	began  time.Time   // when it did
 	// proved is when the client last proved its key in a full handshake. It is
 	// copied when a resumed session is renewed, so that none renews itself for
 	// ever.
@@ -40,7 +41,7 @@ func (s *session) config() *tls.Config {
 	c.WrapSession = s.wrap
 	c.UnwrapSession = s.unwrap
 	c.GetConfigForClient = func(*tls.ClientHelloInfo) (*tls.Config, error) {
-		s.hello = true
+		s.hello, s.began = true, time.Now()
 		return nil, nil
 	}
 	c.VerifyConnection = s.verify

@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"net/http"
 	"slices"
@@ -67,8 +68,11 @@ func (s *Server) serveStream(rw http.ResponseWriter, r *http.Request) {
 	}
 	defer t.finishStream()
 	t.work = s.streamWorks.Get().(*work)
+	t.account.began = t.now
+	end := t.relay()
+	t.settle(end)
 	switch {
-	case t.relay() == cut:
+	case end == cut:
 		t.abort()
 	case t.wrote && t.uploading():
 		// net/http resets the stream after the answer, since nobody will read the rest of
@@ -82,8 +86,8 @@ func (s *Server) serveStream(rw http.ResponseWriter, r *http.Request) {
 // application's and go on; it is one of this program, and is told.
 func (t *stream) finishStream() {
 	if fault := recover(); fault != nil {
-		t.server.log.Error("an error of this program: the request was cut", zap.String("remote", t.conn.remote),
-			zap.Any("detail", fault), zap.Stack("stack"))
+		t.server.log.Error("an error of this program: the request was cut", addressField(t.conn.remote),
+			messageField(fmt.Sprint(fault)), zap.Stack("stack"))
 		t.closeApplication()
 		t.abort()
 	}

@@ -5,8 +5,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"go.uber.org/zap"
 )
 
 // streams are the exchanges of one HTTP/2 connection (RFC 9113 §5), and what is
@@ -148,19 +146,10 @@ func (s *streams) floods(n int) bool {
 
 func (c *conn) logFlood() {
 	c.server.events.count(H2Flood)
-	c.server.log.Warn("closing an HTTP/2 connection: its client sends frames that carry nothing", c.whoFields("http2_flood")...)
+	c.server.refuse(denial{message: "closing an HTTP/2 connection: its client sends frames that carry nothing", reason: "http2_flood", conn: c, grave: true})
 }
 
 func (c *conn) logResets() {
 	c.server.events.count(H2Resets)
-	c.server.log.Warn("closing an HTTP/2 connection: its client cancels most of its requests", c.whoFields("http2_resets")...)
-}
-
-// whoFields tell a client in the log.
-func (c *conn) whoFields(reason string) []zap.Field {
-	fields := []zap.Field{zap.String("remote", c.remote), zap.String("reason", reason)}
-	if who := c.peer.Load(); who != nil {
-		fields = append(fields, certificateFields(who.chain[0])...)
-	}
-	return fields
+	c.server.refuse(denial{message: "closing an HTTP/2 connection: its client cancels most of its requests", reason: "http2_resets", conn: c, grave: true})
 }

@@ -75,7 +75,7 @@ func TestAClientMayCancelHalfOfItsRequestsAnd200InAnyCase(t *testing.T) {
 			if test.abused {
 				want = 1
 			}
-			told := logs.FilterField(zap.String("reason", "http2_resets")).Len()
+			told := logs.FilterField(zap.String("error.type", "http2_resets")).Len()
 			if cut, counted := s.conn.state.Load() == severed, s.conn.server.Count(H2Resets); cut != test.abused || counted != want || told != int(want) {
 				t.Errorf("cut: %v, counted %d times, told %d times; want %v, %d", cut, counted, told, test.abused, want)
 			}
@@ -98,7 +98,7 @@ func TestTheEndOfACutConnectionsRequestsIsNotCountedAgain(t *testing.T) {
 	for i, one := range inFlight {
 		s.remove(one, i <= fewResets || i%2 == 0)
 	}
-	if counted, told := s.conn.server.Count(H2Resets), logs.FilterField(zap.String("reason", "http2_resets")).Len(); counted != 1 || told != 1 {
+	if counted, told := s.conn.server.Count(H2Resets), logs.FilterField(zap.String("error.type", "http2_resets")).Len(); counted != 1 || told != 1 {
 		t.Errorf("the connection was counted %d times and told of %d times, want once", counted, told)
 	}
 }

@@ -29,6 +29,7 @@ const (
 type peer struct {
 	id    trust.ID
 	chain []*x509.Certificate
+	named atomic.Pointer[certificateNames] // of the first; made when it is needed
 }
 
 // sweeper is used by one goroutine, but for what is atomic.
@@ -61,6 +62,7 @@ func (s *Server) sweep() {
 			return
 		case now := <-ticker.C:
 			s.sweepOnce(now)
+			s.tellLeftOut(now, refusalSilence)
 		}
 	}
 }
@@ -173,10 +175,11 @@ func (s *Server) cutUnbelieved(x *exchange, v trust.Verdict) {
 	if x.tunnels.Load() {
 		what = "tunnel"
 	}
-	fields := []zap.Field{zap.String("remote", c.remote), zap.String("what", what),
-		zap.String("reason", v.Reason.String()), zap.String("detail", v.Reason.Text())}
+	fields := []zap.Field{addressField(c.remote), zap.String("what", what),
+		reasonField(v.Reason.String()), messageField(v.Reason.Text())}
+	who := c.peer.Load()
 	s.log.Info("cut what was in flight: the client is no longer believed",
-		append(fields, certificateFields(c.peer.Load().chain[0])...)...)
+		append(fields, clientFields(who.chain[0], *who.names())...)...)
 }
 
 // telling are the exchanges of a connection in which the application is being

@@ -64,10 +64,11 @@ func (s *Server) Troubles() []Trouble {
 	return list
 }
 
-// mended tells that a trouble is over; what says what kind of thing its name names.
-func (s *Server) mended(what, name string) {
-	if since, was := s.troubles.end(name); was {
-		s.log.Info("mended", zap.String(what, name), zap.Duration("after", time.Since(since).Round(time.Second)))
+// mended tells that a trouble is over. The field has its name, and says what kind of
+// thing that names.
+func (s *Server) mended(what zap.Field) {
+	if since, was := s.troubles.end(what.String); was {
+		s.log.Info("mended", what, zap.Duration("after", time.Since(since).Round(time.Second)))
 	}
 }
 
@@ -86,7 +87,7 @@ func (s *Server) tellRefused(err error, again bool) {
 	const name = "revocation lists refused"
 	err = capped(err)
 	if err == nil {
-		s.mended("files", name)
+		s.mended(zap.String("files", name))
 		return
 	}
 	if s.troubles.begin(name, err) || again {

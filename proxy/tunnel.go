@@ -72,6 +72,8 @@ type tunnel struct {
 	idle     time.Duration // MTLS_TUNNEL_IDLE_TIMEOUT
 	active   atomic.Int64  // Unix nanoseconds of the last byte either way
 	broken   atomic.Bool   // one side failed: neither gets a clean end
+
+	received, sent int64 // bytes from the client and to it; read when both directions have ended
 }
 
 // runTunnel sends the 101 and what either side had sent already, then relays.
@@ -81,12 +83,16 @@ func (x *exchange) runTunnel(up *upstream.Conn, r *http1.Response) ending {
 	w.out = append(w.out, up.Reader.Buffered()...)
 	t := &tunnel{exchange: x, up: up, idle: x.server.config.TunnelIdleTimeout.Duration}
 	t.active.Store(x.now.UnixNano())
+	x.account.status, x.account.answered = r.Status, x.now
 	err := x.flush()
 	if early := w.client.Buffered(); err == nil && len(early) > 0 {
 		w.answer.waitWrite(x.now)
 		_, err = up.Write(early)
 	}
 	up.Reader.Reset(nil, nil)
+	said := x.tunnelLine() // what it is known by goes with the work
+	x.settle(keep)
+	x.account.tunnel = true
 	x.dropWork()
 	if err != nil {
 		up.Close()
@@ -105,6 +111,7 @@ func (x *exchange) runTunnel(up *upstream.Conn, r *http1.Response) ending {
 	t.toClient()
 	<-other
 	up.Close()
+	said.closed(t)
 	if t.broken.Load() {
 		return cut
 	}
@@ -114,7 +121,7 @@ func (x *exchange) runTunnel(up *upstream.Conn, r *http1.Response) ending {
 // toApplication passes on what the client sends. Its close_notify ends this
 // direction alone.
 func (t *tunnel) toApplication() {
-	t.copy(t.exchange.conn.tls.Read, t.readClientUntil, func(p []byte) error {
+	t.received = t.copy(t.exchange.conn.tls.Read, t.readClientUntil, func(p []byte) error {
 		if deadline, move := t.up.WriteAlarm.Due(time.Now(), t.exchange.server.config.UpstreamTimeout.Duration); move {
 			_ = t.up.SetWriteDeadline(deadline)
 		}
@@ -129,7 +136,7 @@ func (t *tunnel) toApplication() {
 // toClient passes on what the application sends. Its end is told with
 // close_notify, a failure without.
 func (t *tunnel) toClient() {
-	t.copy(t.up.Conn.Read, t.up.SetReadDeadline, func(p []byte) error {
+	t.sent = t.copy(t.up.Conn.Read, t.up.SetReadDeadline, func(p []byte) error {
 		t.exchange.now = time.Now()
 		return t.exchange.send(p)
 	})
@@ -144,9 +151,10 @@ func (t *tunnel) toClient() {
 // tunnels are quiet, and there may be many.
 const smallRead = 1 << 10
 
-// copy reads and writes until the end of one direction. Any failure breaks the
+// copy reads and writes until the end of one direction, and returns how many bytes it
+// has passed on. Any failure breaks the
 // tunnel and closes both sockets, which ends the other direction too.
-func (t *tunnel) copy(read func([]byte) (int, error), deadline func(time.Time) error, write func([]byte) error) {
+func (t *tunnel) copy(read func([]byte) (int, error), deadline func(time.Time) error, write func([]byte) error) (passed int64) {
 	var small [smallRead]byte
 	buffer := small[:]
 	var large *[bufferSize]byte
@@ -169,6 +177,7 @@ func (t *tunnel) copy(read func([]byte) (int, error), deadline func(time.Time) e
 				t.fail()
 				return
 			}
+			passed += int64(n)
 		}
 		switch {
 		case err == nil:

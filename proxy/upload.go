@@ -132,6 +132,9 @@ func (x *exchange) requestTrailers() []http1.Field {
 	if x.stream != nil {
 		trailers = x.stream.trailer()
 	}
+	for i := range trailers {
+		x.server.drop(trailers[i].Name) // below; here it is counted
+	}
 	return x.trailersFor(trailers, x.work.request.Nominated)
 }
 

@@ -33,6 +33,9 @@ type Exposed string
 // ForwardedFor is a value of MTLS_FORWARDED_FOR.
 type ForwardedFor string
 
+// AccessLog is a value of MTLS_ACCESS_LOG.
+type AccessLog string
+
 // LogFormat is a value of MTLS_LOG_FORMAT.
 type LogFormat string
 
@@ -59,6 +62,11 @@ func (v *Exposed) UnmarshalText(text []byte) error {
 // UnmarshalText accepts append, replace and off.
 func (v *ForwardedFor) UnmarshalText(text []byte) error {
 	return oneOf(v, text, ForwardedAppend, ForwardedReplace, ForwardedOff)
+}
+
+// UnmarshalText accepts all, errors and off.
+func (v *AccessLog) UnmarshalText(text []byte) error {
+	return oneOf(v, text, AccessAll, AccessErrors, AccessOff)
 }
 
 // UnmarshalText accepts json and console.

@@ -28,6 +28,7 @@ type work struct {
 	asked    bool       // Expect: 100-continue
 	upgrade  string     // the protocols asked for, of those permitted
 	sent     int64      // bytes of the request's body so far
+	kept     kept       // of the request's head
 
 	answer answerSource
 

@@ -58,6 +58,7 @@ func demo(args []string, stdout io.Writer) error {
 		return nil
 	}
 	fmt.Fprint(stdout, curlLines(folder, sidecar.address))
+	fmt.Fprintf(stdout, "\nWhat is in force, and who was refused and why: http://%s/\n", sidecar.desk.Addr())
 	fmt.Fprintln(stdout, "\nRunning until Ctrl-C.")
 	<-stop.Done()
 	return nil
@@ -65,15 +66,17 @@ func demo(args []string, stdout io.Writer) error {
 
 type demoSidecar struct {
 	server  *proxy.Server
+	desk    *proxy.Admin
 	address string
 	served  chan error
 }
 
-// startDemoSidecar listens on 8443, or where that is taken on any free port.
+// startDemoSidecar listens on 8443 and 9902, or where one is taken on any free port.
 func startDemoSidecar(folder, upstream string) (*demoSidecar, error) {
 	in := func(name string) string { return filepath.Join(folder, name) }
 	config, err := proxy.Environment([]string{
 		"MTLS_LISTEN_ADDR=127.0.0.1:8443",
+		"MTLS_ADMIN_ADDR=127.0.0.1:9902",
 		"MTLS_UPSTREAM_URL=http://" + upstream,
 		"MTLS_CERT_FILE=" + in("server.crt"),
 		"MTLS_KEY_FILE=" + in("server.key"),
@@ -84,15 +87,12 @@ func startDemoSidecar(folder, upstream string) (*demoSidecar, error) {
 	if err != nil {
 		return nil, err
 	}
-	log, err := proxy.NewLogger(config)
-	if err != nil {
-		return nil, err
-	}
+	logging := proxy.NewLogger(config)
 	material, err := proxy.Load(config)
 	if err != nil {
 		return nil, err
 	}
-	server, err := proxy.NewServer(config, material, log)
+	server, err := proxy.NewServer(config, material, logging.Logger)
 	if err != nil {
 		return nil, err
 	}
@@ -110,9 +110,24 @@ func startDemoSidecar(folder, upstream string) (*demoSidecar, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &demoSidecar{server: server, address: net.JoinHostPort("localhost", port), served: make(chan error, 1)}
+	desk, err := openDemoAdmin(config, logging)
+	if err != nil {
+		listener.Close()
+		return nil, err
+	}
+	desk.Attach(server)
+	s := &demoSidecar{server: server, desk: desk, address: net.JoinHostPort("localhost", port), served: make(chan error, 1)}
 	go func() { s.served <- server.Serve(listener) }()
 	return s, nil
+}
+
+func openDemoAdmin(config *proxy.Config, logging *proxy.Logging) (*proxy.Admin, error) {
+	desk, err := proxy.OpenAdmin(config, logging, proxy.NewDrain())
+	if errors.Is(err, syscall.EADDRINUSE) {
+		config.AdminAddr = "127.0.0.1:0"
+		desk, err = proxy.OpenAdmin(config, logging, proxy.NewDrain())
+	}
+	return desk, err
 }
 
 func (s *demoSidecar) stop() {
@@ -120,6 +135,7 @@ func (s *demoSidecar) stop() {
 	defer cancel()
 	s.server.Shutdown(ctx)
 	<-s.served
+	s.desk.Close()
 }
 
 func curlLines(folder, address string) string {

@@ -46,6 +46,8 @@ const usage = `usage: mtls-sidecar [command]
   serve         terminate TLS in front of the application (the default)
   inspect FILE… judge client certificates as they would be here, and say why
   check         read configuration and files, say what was found, and exit
+  drain         take the sidecar of this pod out of service; for preStop hooks
+  ready         ask it whether requests should be sent to it; for health checks
   demo [-once]  a throwaway CA, a demo application and a sidecar before it
   version       print version and toolchain
   help          print this
@@ -69,6 +71,10 @@ func run(args []string, stdout io.Writer) error {
 	switch command {
 	case "serve":
 		return serve(os.Environ())
+	case "drain":
+		return drain(os.Environ(), stdout)
+	case "ready":
+		return ready(os.Environ(), stdout)
 	case "check":
 		return check(os.Environ(), stdout)
 	case "inspect":

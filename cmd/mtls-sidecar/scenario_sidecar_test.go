@@ -42,7 +42,9 @@ func sidecarCommand(t *testing.T, s settings, args ...string) *exec.Cmd {
 			cmd.Env = append(cmd.Env, name+"="+value)
 		}
 	}
-	for name, value := range s {
+	// Tests run side by side, so no port is fixed; and none waits for a drain's delay
+	// unless it is what the test is about.
+	for name, value := range (settings{"MTLS_ADMIN_ADDR": "off", "MTLS_DRAIN_DELAY": "0s"}).with(s) {
 		cmd.Env = append(cmd.Env, name+"="+value)
 	}
 	return cmd

@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"os/signal"
+	"sync/atomic"
 	"syscall"
 
 	"go.uber.org/zap"
@@ -13,66 +14,125 @@ import (
 	"mtls-sidecar/proxy"
 )
 
-// serve runs the sidecar until SIGTERM or SIGINT, then lets requests in flight
-// finish. A second signal cuts them. SIGHUP reads the files again.
+// serve runs the sidecar until SIGTERM or SIGINT, or until it is drained by the
+// command of that name and told to end; requests in flight finish. SIGHUP reads the
+// files again.
 func serve(environ []string) error {
-	// First of all, so that a signal during the start is not lost. SIGHUPs that come
-	// together are one, and none keeps a signal to stop waiting.
-	ends, hangups := make(chan os.Signal, 2), make(chan os.Signal, 1)
-	signal.Notify(ends, syscall.SIGTERM, syscall.SIGINT)
+	stop := catchStop() // first of all, so that a signal during the start is not lost
+	defer stop.release()
+	hangups := make(chan os.Signal, 1) // those that come together are one
 	signal.Notify(hangups, syscall.SIGHUP)
-	defer signal.Stop(ends)
 	defer signal.Stop(hangups)
 
 	config, err := proxy.Environment(environ)
 	if err != nil {
 		return err
 	}
-	log, err := proxy.NewLogger(config)
-	if err != nil {
-		return err
-	}
+	logging := proxy.NewLogger(config)
+	defer logging.Close()
+	log := logging.Logger
 	// net/http says some things about the application's HTTP/2 there.
 	if restore, err := zap.RedirectStdLogAt(log, zap.DebugLevel); err == nil {
 		defer restore()
 	}
-	server, err := prepareUnless(ends, config, log)
-	if server == nil {
+	limitMemory(log)
+	config.LogSettings(log)
+	stop.steer(log, config.DrainDelay.Duration)
+	desk, err := proxy.OpenAdmin(config, logging, stop.drain)
+	if err != nil {
 		return err
 	}
-	done := make(chan struct{})
-	defer close(done)
-	go reloadOn(hangups, server, done)
-
-	listener, err := listenUnless(ends, server)
+	defer desk.Close()
+	server, err := prepareUnless(stop.drain.Begun(), config, log)
+	if server == nil {
+		return stop.before(err)
+	}
+	server.CountLost(logging.Dropped)
+	desk.Attach(server)
+	r := &running{server: server, stop: stop, log: log, manager: newNotifier(os.Getenv), done: make(chan struct{})}
+	defer close(r.done)
+	go r.reloadOn(hangups)
+	listener, err := listenUnless(stop.drain.Begun(), server)
 	if listener == nil {
 		ended, cancel := context.WithCancel(context.Background())
 		cancel()
 		server.Shutdown(ended)
-		return err
+		return stop.before(err)
 	}
-	failed := make(chan error, 1)
-	go func() { failed <- server.Serve(listener) }()
-	select {
-	case err := <-failed:
-		return err
-	case got := <-ends:
-		log.Info("stopping", zap.String("signal", got.String()), zap.String("drain_timeout", config.DrainTimeout.String()))
-	}
-	drain, cancel := context.WithTimeout(context.Background(), config.DrainTimeout.Duration)
-	defer cancel()
-	go func() {
-		<-ends
-		cancel()
-	}()
-	cut := server.Shutdown(drain)
-	log.Info("stopped", zap.Int("connections_cut", cut))
-	return <-failed
+	return r.serve(listener)
 }
 
-// prepareUnless reads all files, which may take its time. No server and no error: a
-// signal to stop came first.
-func prepareUnless(ends <-chan os.Signal, config *proxy.Config, log *zap.Logger) (server *proxy.Server, err error) {
+// running is a sidecar that has started.
+type running struct {
+	server  *proxy.Server
+	stop    *stop
+	log     *zap.Logger
+	manager *notifier // nil: nobody wants to know
+	serving atomic.Bool
+	done    chan struct{}
+}
+
+// serve serves until the sidecar is drained, and ends once it has been told to: who
+// has it drained before the application stops tells it later.
+func (r *running) serve(listener net.Listener) error {
+	serving, failed := context.WithCancelCause(context.Background())
+	defer failed(nil)
+	served := make(chan error, 1)
+	go func() {
+		err := r.server.Serve(listener)
+		if err != nil {
+			failed(err)
+		}
+		served <- err
+	}()
+	r.serving.Store(true)
+	r.manager.ready("serving")
+	go r.manager.watch(r.done)
+	go r.tellManager()
+	cut := r.server.Drain(serving, r.stop.drain)
+	if err := <-served; err != nil {
+		return err
+	}
+	<-r.stop.asked
+	r.log.Info("stopped", zap.Int("connections_cut", cut))
+	return nil
+}
+
+// tellManager tells the service manager of the end. A drain is none before the
+// process has been told to stop: the manager would kill it, and start it again.
+func (r *running) tellManager() {
+	select {
+	case <-r.stop.drain.Begun():
+		r.manager.status("draining")
+	case <-r.done:
+		return
+	}
+	select {
+	case <-r.stop.asked:
+		r.manager.stopping("draining")
+	case <-r.done:
+	}
+}
+
+// reloadOn reloads for each SIGHUP. What goes wrong is in the log.
+func (r *running) reloadOn(hangups <-chan os.Signal) {
+	for {
+		select {
+		case <-hangups:
+			r.manager.reloading()
+			_ = r.server.Reload()
+			if r.serving.Load() {
+				r.manager.ready("serving")
+			}
+		case <-r.done:
+			return
+		}
+	}
+}
+
+// prepareUnless reads all files, which may take its time. No server and no error: it is
+// to stop already.
+func prepareUnless(ends <-chan struct{}, config *proxy.Config, log *zap.Logger) (server *proxy.Server, err error) {
 	prepared := make(chan struct{})
 	var made *proxy.Server
 	var fault error
@@ -88,9 +148,9 @@ func prepareUnless(ends <-chan os.Signal, config *proxy.Config, log *zap.Logger)
 	}
 }
 
-// listenUnless starts the server and binds its address. No listener and no error: a
-// signal to stop came first.
-func listenUnless(ends <-chan os.Signal, server *proxy.Server) (net.Listener, error) {
+// listenUnless starts the server and binds its address. No listener and no error: it
+// is to stop already.
+func listenUnless(ends <-chan struct{}, server *proxy.Server) (net.Listener, error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	starting := make(chan error, 1)
@@ -106,18 +166,6 @@ func listenUnless(ends <-chan os.Signal, server *proxy.Server) (net.Listener, er
 	}
 }
 
-// reloadOn reloads for each SIGHUP. What goes wrong is in the log.
-func reloadOn(hangups <-chan os.Signal, server *proxy.Server, done <-chan struct{}) {
-	for {
-		select {
-		case <-hangups:
-			_ = server.Reload()
-		case <-done:
-			return
-		}
-	}
-}
-
 // prepare reads all files and makes the server.
 func prepare(config *proxy.Config, log *zap.Logger) (*proxy.Server, error) {
 	material, err := proxy.Load(config)
@@ -127,10 +175,8 @@ func prepare(config *proxy.Config, log *zap.Logger) (*proxy.Server, error) {
 	for _, warning := range material.Warnings {
 		log.Warn(warning)
 	}
-	if warning, err := proxy.CheckExposed(config); err != nil {
+	if _, err := proxy.CheckExposed(config); err != nil { // a warning is Start's to log
 		return nil, err
-	} else if warning != "" {
-		log.Warn("the application is exposed", zap.String("detail", warning))
 	}
 	server, err := proxy.NewServer(config, material, log)
 	if err != nil {

@@ -1,0 +1,93 @@
+package proxy
+
+import (
+	"crypto/x509"
+	"slices"
+
+	"mtls-sidecar/proxy/admin"
+)
+
+// What is looked at when somebody asks, and not counted on the way.
+
+// crowd is how many connections there are of each kind, and requests in flight on them.
+type crowd struct{ active, idle, handshakes, requests int }
+
+// crowd looks at every connection, under the lock that they come and go by.
+func (r *registry) crowd() crowd {
+	var all crowd
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for c := range r.conns {
+		state := c.state.Load()
+		streams := c.streams.Load()
+		switch {
+		case state == handshaking:
+			all.handshakes++
+		case streams != nil:
+			requests := streams.count()
+			all.requests += requests
+			if requests > 0 {
+				all.active++
+			} else {
+				all.idle++
+			}
+		case state == idle:
+			all.idle++
+		default:
+			all.active++
+			if (state == busy || state == draining) && !c.tunnels.Load() {
+				all.requests++
+			}
+		}
+	}
+	return all
+}
+
+// count is how many exchanges are in flight.
+func (s *streams) count() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.open)
+}
+
+func (s *Server) sampleConnections(to *admin.Samples) {
+	all := s.conns.crowd()
+	to.Value(admin.MetricConnections, float64(all.active), "active")
+	to.Value(admin.MetricConnections, float64(all.idle), "idle")
+	to.Value(admin.MetricConnections, float64(all.handshakes), "handshake")
+	to.Value(admin.MetricConnectionsAccepted, float64(s.accepted.Load()))
+	to.Value(admin.MetricRequestsInFlight, float64(all.requests))
+	to.Value(admin.MetricTunnels, float64(s.tunnels.Load()))
+}
+
+// maxSeries is how many certificates and how many lists have series of their own:
+// the first, in the order of their files.
+const maxSeries = 200
+
+func (s *Server) sampleCertificates(to *admin.Samples) {
+	b := &s.belief
+	b.mu.Lock()
+	servers, cas := slices.Clone(b.material.Certificates), b.material.CAs
+	b.mu.Unlock()
+	one := func(kind string, c *x509.Certificate) {
+		to.Value(admin.MetricCertificateNotBefore, admin.Timestamp(c.NotBefore), kind, Subject(c), Serial(c))
+		to.Value(admin.MetricCertificateNotAfter, admin.Timestamp(c.NotAfter), kind, Subject(c), Serial(c))
+	}
+	for _, server := range servers[:min(len(servers), maxSeries)] {
+		one("server", server.Leaf)
+	}
+	for _, ca := range cas[:min(len(cas), maxSeries)] {
+		one("ca", ca)
+	}
+}
+
+// sampleLists tells of the newest list of each CA and source: the first of an issuer.
+func (s *Server) sampleLists(to *admin.Samples) {
+	lists := s.belief.inForce()
+	for _, list := range lists[:min(len(lists), maxSeries)] {
+		issuer, source := legible(dn(list.RawIssuer), "(no name)"), Printable(list.Source)
+		to.Value(admin.MetricCRLThisUpdate, admin.Timestamp(list.ThisUpdate), issuer, source)
+		to.Value(admin.MetricCRLNextUpdate, admin.Timestamp(list.NextUpdate), issuer, source)
+		to.Value(admin.MetricCRLEntries, float64(list.Entries()), issuer, source)
+	}
+}
