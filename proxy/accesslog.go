@@ -63,9 +63,18 @@ func (x *exchange) requestField() zap.Field { return zap.Inline((*requestRecord)
 // Records write themselves into a line without memory of their own. They are written
 // out at once: nothing that they point to is there for long.
 type (
-	requestRecord exchange
-	accessRecord  exchange
+	requestRecord  exchange
+	accessRecord   exchange
+	strippedRecord exchange
 )
+
+// MarshalLogArray tells which identity headers the client sent, by the names of the metric.
+func (r *strippedRecord) MarshalLogArray(enc zapcore.ArrayEncoder) error {
+	for _, i := range r.work.kept.stripped[:r.work.kept.strippedCount] {
+		enc.AppendString(r.server.metrics.strippedNames[i])
+	}
+	return nil
+}
 
 // MarshalLogObject writes the fields that are known once a head has been read.
 func (r *requestRecord) MarshalLogObject(enc zapcore.ObjectEncoder) error {
@@ -87,6 +96,11 @@ func (r *requestRecord) MarshalLogObject(enc zapcore.ObjectEncoder) error {
 	enc.AddBool("tls.resumed", c.resumed)
 	if x.server.config.Routes.Set() {
 		enc.AddString("route.need", k.need.String())
+	}
+	if k.strippedCount > 0 {
+		if err := enc.AddArray("stripped_headers", (*strippedRecord)(x)); err != nil {
+			return err
+		}
 	}
 	enc.AddFloat64(keyDuration, x.took().Seconds())
 	if a := &x.account; !a.asked.IsZero() && !a.answered.IsZero() {
@@ -111,6 +125,7 @@ func (r *accessRecord) MarshalLogObject(enc zapcore.ObjectEncoder) error {
 	if who := x.conn.peer.Load(); who != nil && a.verified == trust.Success {
 		n := who.names()
 		enc.AddString(keySubject, n.subject)
+		enc.AddString(keyIssuer, n.issuer)
 		enc.AddString(keySerial, n.serial)
 	}
 	if k.end == cut && k.lack == nil {

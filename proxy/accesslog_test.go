@@ -44,24 +44,24 @@ func TestARequestsLineTellsWhoAskedForWhatAndHowItWent(t *testing.T) {
 	s := startSidecar(t, app.url, "MTLS_ACCESS_LOG=all", "MTLS_ROUTES=/docs=require /=optional")
 	c := s.dial(t, issue(t, pki.Options{Subject: pkix.Name{CommonName: "writer"}, Serial: big.NewInt(0xabc)}))
 	c.send("POST /docs/a%20b?secret=1 HTTP/1.1\r\nHost: h.example\r\nUser-Agent: test/1\r\nX-Request-Id: id-7\r\n" +
-		"traceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01\r\nContent-Length: 5\r\n\r\nhello")
+		"traceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01\r\nVERIFIED: SUCCESS\r\nverified: SUCCESS\r\nContent-Length: 5\r\n\r\nhello")
 	if answer, _ := c.answer("POST"); answer.StatusCode != 201 {
 		t.Fatalf("got %d", answer.StatusCode)
 	}
-	if got := values(app.seen(t), "traceparent"); len(got) == 1 && got[0] != "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01" {
+	protocol, sent := "1.1", "traceparent"
+	if c.h2 != nil {
+		protocol, sent = "2", "Traceparent" // lower case on the wire, the application's spelling after it
+	}
+	if got := values(app.seen(t), sent); len(got) != 1 || got[0] != "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01" {
 		t.Errorf("traceparent reached the application as %q", got)
 	}
 	line := s.onlyLine(t, "request")
-	protocol := "1.1"
-	if c.h2 != nil {
-		protocol = "2"
-	}
 	state := c.ConnectionState()
 	s.wantFields(t, line, map[string]any{
 		"client.address": "127.0.0.1", "http.request.method": "POST", "url.path": "/docs/a%20b", "http.response.status_code": int64(201),
 		"network.protocol.version": protocol, "server.address": "h.example", "user_agent.original": "test/1",
 		"http.request.id": "id-7", "trace_id": "4bf92f3577b34da6a3ce929d0e0e4736",
-		"verified": "SUCCESS", "tls.client.subject": "CN=writer", "tls.client.serial_number": "0ABC",
+		"verified": "SUCCESS", "tls.client.subject": "CN=writer", "tls.client.issuer": testCA(t).ca.Cert.Subject.String(), "tls.client.serial_number": "0ABC",
 		"tls.protocol.version": "1.3", "tls.resumed": state.DidResume, "route.need": "require",
 		"http.request.body.size": int64(5), "http.response.body.size": int64(3),
 	})
@@ -71,6 +71,9 @@ func TestARequestsLineTellsWhoAskedForWhatAndHowItWent(t *testing.T) {
 	}
 	if suite, _ := line["tls.cipher"].(string); !strings.HasPrefix(suite, "TLS_") {
 		t.Errorf("cipher: %q", suite)
+	}
+	if got := fmt.Sprint(line["stripped_headers"]); got != "[verified]" {
+		t.Errorf("stripped_headers: got %s, want [verified]", got)
 	}
 	s.logsNothingOf(t, "secret")
 }
@@ -171,19 +174,26 @@ func TestARequestHasOneLineAtMostAsMTLSAccessLogSays(t *testing.T) {
 }
 
 func TestATunnelIsLoggedWhenItOpensAndWhenItCloses(t *testing.T) {
-	app := startBackend(t, switching(echo))
+	const greeting, early = "greeting", "early" // which come with the heads
+	app := startBackend(t, func(conn net.Conn, r *bufio.Reader, _ string) bool {
+		_, _ = io.WriteString(conn, switched+greeting)
+		echo(conn, r)
+		return false
+	})
 	s := startSidecar(t, app.url, "MTLS_ACCESS_LOG=all")
-	c := s.upgraded(t)
+	c := s.dial(t, &testCA(t).client)
+	c.send(upgradeHead + early)
+	c.wantSwitch()
 	opened := s.onlyLine(t, "request")
 	s.wantFields(t, opened, map[string]any{"http.response.status_code": int64(101), "url.path": "/chat", "verified": "SUCCESS"})
 	_, _ = io.WriteString(c.Conn, "12345")
-	if _, err := io.CopyN(io.Discard, c.r, 5); err != nil {
+	if _, err := io.CopyN(io.Discard, c.r, 18); err != nil {
 		t.Fatal(err)
 	}
 	_ = c.CloseWrite()
 	closed := s.onlyLine(t, "tunnel closed")
 	s.wantFields(t, closed, map[string]any{"http.request.id": opened["http.request.id"], "url.path": "/chat", "client.address": "127.0.0.1",
-		"http.request.body.size": int64(5), "http.response.body.size": int64(5), "error.type": nil})
+		"http.request.body.size": int64(5 + 5), "http.response.body.size": int64(8 + 5 + 5), "error.type": nil})
 	if took, _ := closed["http.server.request.duration"].(float64); took <= 0 {
 		t.Errorf("took %v s", closed["http.server.request.duration"])
 	}

@@ -3,6 +3,7 @@ package proxy
 import (
 	"bytes"
 	"errors"
+	"slices"
 	"time"
 
 	"mtls-sidecar/proxy/http1"
@@ -17,7 +18,7 @@ type account struct {
 	began    time.Time // the head's first byte was there
 	asked    time.Time // the request went to the application; zero: it never did
 	answered time.Time // the head of the application's answer was there; zero: none came
-	status   int       // of the answer as the client gets it; 0: it got none
+	status   int       // of the answer, in no gRPC form; 0: the client got none
 	page     *refusal  // the answer was ours
 	fault    upstreamFault
 	verified trust.Status // what the application was told, or would have been
@@ -112,6 +113,8 @@ type kept struct {
 	buffer                     []byte
 	path, host, agent, traceID []byte
 	requestID                  []byte
+	stripped                   [maxKeptStripped]int // identity headers that the client sent, by metrics.strippedNames
+	strippedCount              int
 
 	tell  string // what the application is told of the client: $ssl_client_verify
 	need  need   // of the path, by MTLS_ROUTES
@@ -125,6 +128,8 @@ const (
 	maxKeptPath  = 1 << 10
 	maxKeptHost  = 256
 	maxKeptAgent = 256
+
+	maxKeptStripped = 4 // names
 )
 
 // keptRoom is above all of them together with a request's identifier, so that
@@ -165,6 +170,20 @@ func (x *exchange) keep() {
 	start := len(k.buffer)
 	k.buffer = x.ids.appendNext(k.buffer)
 	k.requestID = k.buffer[start:]
+}
+
+// strip is drop of a field of the head, which the log tells of, too.
+func (x *exchange) strip(name []byte) bool {
+	if !x.server.drop(name) {
+		return false
+	}
+	k := &x.work.kept
+	i := x.server.metrics.strippedIndex(x.server.stripper, name)
+	if k.strippedCount < len(k.stripped) && !slices.Contains(k.stripped[:k.strippedCount], i) {
+		k.stripped[k.strippedCount] = i
+		k.strippedCount++
+	}
+	return true
 }
 
 var userAgentName, traceparentName = []byte("user-agent"), []byte("traceparent")

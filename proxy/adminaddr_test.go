@@ -1,6 +1,8 @@
 package proxy
 
 import (
+	"io"
+	"net/http"
 	"strings"
 	"testing"
 )
@@ -53,5 +55,20 @@ func TestTheAdminPortIsAskedWhereItCanBeReachedFromInside(t *testing.T) {
 	}
 	if network, path := AdminAddr("unix:///run/a.sock").Dial(); network != "unix" || path != "/run/a.sock" {
 		t.Errorf("a socket: got %s %s", network, path)
+	}
+}
+
+// A link-local address is none without its zone, and makes no URL with it.
+func TestTheAdminPortIsAskedOnAnAddressWithAZone(t *testing.T) {
+	linuxOnly(t) // which calls that interface lo
+	listener, port := listening(t, "tcp6", "::1%lo")
+	served := make(chan error, 1)
+	go func() {
+		served <- http.Serve(listener, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, "ready") }))
+	}()
+	defer func() { listener.Close(); <-served }()
+	config := environment(t, "MTLS_ADMIN_ADDR=[::1%lo]:"+port)
+	if said, err := AskReady(t.Context(), config); err != nil || said != "ready" {
+		t.Errorf("got %q and %v, want the answer", said, err)
 	}
 }

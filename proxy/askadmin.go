@@ -36,11 +36,9 @@ func (c *Config) askAdmin(ctx context.Context, method, path string) (string, err
 		var dialer net.Dialer
 		return dialer.DialContext(ctx, network, address)
 	}}
-	host := address
-	if network == "unix" {
-		host = "localhost"
-	}
-	request, err := http.NewRequestWithContext(ctx, method, "http://"+host+path, nil)
+	// Not the address: as a socket's path, and with the zone that a link-local one needs,
+	// it makes no URL.
+	request, err := http.NewRequestWithContext(ctx, method, "http://localhost"+path, nil)
 	if err != nil {
 		return "", err
 	}
@@ -57,7 +55,10 @@ func (c *Config) askAdmin(ctx context.Context, method, path string) (string, err
 		return "", fmt.Errorf("MTLS_ADMIN_ADDR=%q: reading the answer: %w", c.AdminAddr, err)
 	}
 	said := Printable(strings.TrimSpace(string(text)))
-	if answer.StatusCode/100 != 2 {
+	switch {
+	case answer.StatusCode == http.StatusServiceUnavailable && method == http.MethodGet:
+		return "", fmt.Errorf("MTLS_ADMIN_ADDR=%q: %s", c.AdminAddr, said)
+	case answer.StatusCode/100 != 2:
 		return "", fmt.Errorf("MTLS_ADMIN_ADDR=%q answers %d to %s: %s; is it a sidecar of this version that listens there?", c.AdminAddr, answer.StatusCode, path, said)
 	}
 	return said, nil

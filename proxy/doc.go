@@ -24,8 +24,13 @@
 // are no longer believed. trouble.go has what stands in the way of all that, and
 // inspect.go judges files as the clients that present them would be judged.
 //
+// For those who look: each request ends in an account (account.go), which metrics.go
+// counts and accesslog.go writes down; refusals.go has every refusal, remedies.go what to
+// do about it. operations.go opens the admin port, status.go fills its page, drain.go takes
+// the sidecar out of service, exposed.go finds an application that others can reach.
+//
 // Whether a certificate is believed is package trust's decision, what a
 // well-formed message is package http1's, what the application is told and what
 // a client may not tell it package headers', which connection to the
-// application is used package upstream's.
+// application is used package upstream's, what operators see package admin's.
 package proxy

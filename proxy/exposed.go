@@ -174,6 +174,7 @@ func (e *exposure) allow(s *Server) error {
 	case s.config.UpstreamExposed == ExposedRefuse:
 		e.glance(s)
 		return e.refused(s)
+	case s.life.Err() != nil: // a probe of the admin port may come when nobody waits for looks any more
 	case last == nil || !last.seen && !last.fresh():
 		e.looks.Go(func() { e.glance(s) })
 	}

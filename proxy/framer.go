@@ -89,6 +89,8 @@ func (s *Server) countFault(name string) {
 		s.events.count(H2StreamLimit)
 	case strings.HasSuffix(name, "_too_many_early_resets"):
 		s.events.count(H2Resets)
+	case name == "stream_STREAM_CLOSED_closed":
+		// DATA for a stream that has been answered, mostly: it was on its way (RFC 9113 §5.1).
 	default:
 		s.events.count(H2ProtocolError)
 	}

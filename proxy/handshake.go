@@ -72,7 +72,7 @@ func (s *Server) handshake(socket net.Conn) {
 		socket.Close()
 		return
 	}
-	c.hint = s.accepted.Add(1)
+	c.hint = uint32(s.accepted.Add(1))
 	err := s.learnSource(c)
 	if err == nil {
 		c.tls = tls.Server(&c.wire, c.session.config())

@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -28,7 +29,9 @@ func (s *Server) Listen() (net.Listener, error) {
 
 func listen(network, address string) (net.Listener, error) {
 	if network != "unix" {
-		return net.Listen(network, address)
+		config := net.ListenConfig{Control: boundUnsent}
+		config.SetMultipathTCP(false) // what is set on such a socket is not inherited
+		return config.Listen(context.Background(), network, address)
 	}
 	if err := removeStale(address); err != nil {
 		return nil, err
@@ -88,7 +91,7 @@ func listenRemedy(network string, err error) string {
 	case errors.Is(err, errNoSocket):
 		return "remove it, or choose another path"
 	case isUnix && errors.Is(err, fs.ErrNotExist):
-		return "create the folder, or mount the volume that the balancer shares"
+		return "create the folder, or mount the volume that it is on"
 	case isUnix && errors.Is(err, fs.ErrPermission):
 		return fmt.Sprintf("let user %d write to the folder", os.Getuid())
 	case errors.Is(err, fs.ErrPermission):

@@ -25,6 +25,7 @@ const (
 	keyStatus       = "http.response.status_code"
 	keyRequestID    = "http.request.id"
 	keySubject      = "tls.client.subject"
+	keyIssuer       = "tls.client.issuer"
 	keySerial       = "tls.client.serial_number"
 	keyPath         = "url.path"
 	keyDuration     = "http.server.request.duration" // seconds
@@ -89,7 +90,7 @@ func namesOf(c *x509.Certificate) certificateNames {
 func clientFields(c *x509.Certificate, n certificateNames) []zap.Field {
 	return []zap.Field{
 		zap.String(keySubject, n.subject),
-		zap.String("tls.client.issuer", n.issuer),
+		zap.String(keyIssuer, n.issuer),
 		zap.String(keySerial, n.serial),
 		zap.Time("tls.client.not_after", c.NotAfter.UTC()),
 		zap.String("tls.client.hash.sha256", fmt.Sprintf("%X", sha256.Sum256(c.Raw))),

@@ -5,6 +5,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"mtls-sidecar/headers"
 	"mtls-sidecar/proxy/admin"
 	"mtls-sidecar/proxy/trust"
 )
@@ -30,7 +31,9 @@ type metrics struct {
 	reverified   [2]atomic.Uint64           // held, lost
 	refusals     []atomic.Uint64            // by refusalReasons, then any other
 	refusalIndex map[string]int
-	stripped     []atomic.Uint64 // by Stripper.Names, then any other
+	stripped     []atomic.Uint64 // by strippedNames
+	// strippedNames are Stripper.Names, then any other.
+	strippedNames []string
 
 	reloads  [fileSetCount][2]atomic.Uint64 // success, failure
 	reloaded [fileSetCount]atomic.Int64     // Unix milliseconds of the last success
@@ -49,7 +52,8 @@ func (s *Server) newMetrics() (*metrics, error) {
 		m.refusalIndex[reason] = i
 	}
 	m.refusals = make([]atomic.Uint64, len(m.refusalIndex)+1)
-	m.stripped = make([]atomic.Uint64, len(s.stripper.Names())+1)
+	m.strippedNames = append(s.stripper.Names(), otherLabel)
+	m.stripped = make([]atomic.Uint64, len(m.strippedNames))
 	now := s.wall(time.Now()).UnixMilli()
 	for i := range m.reloaded {
 		m.reloaded[i].Store(now)
@@ -99,12 +103,16 @@ func (s *Server) drop(name []byte) bool {
 	if !s.stripper.Drop(name) {
 		return false
 	}
-	i := s.stripper.NameIndex(name)
-	if i < 0 {
-		i = len(s.metrics.stripped) - 1
-	}
-	s.metrics.stripped[i].Add(1)
+	s.metrics.stripped[s.metrics.strippedIndex(s.stripper, name)].Add(1)
 	return true
+}
+
+// strippedIndex is that of a dropped field's name in strippedNames.
+func (m *metrics) strippedIndex(stripper *headers.Stripper, name []byte) int {
+	if i := stripper.NameIndex(name); i >= 0 {
+		return i
+	}
+	return len(m.strippedNames) - 1
 }
 
 // judged counts a judgement.

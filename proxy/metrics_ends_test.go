@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"io"
+	"math"
 	"net"
 	"slices"
 	"strings"
@@ -112,10 +113,20 @@ func TestMetricsOfHTTP2(t *testing.T) {
 	c.Close()
 	<-ended
 	s.counted(t, before, "client_gone_total", strings.Replace(request("GET", "none", "SUCCESS"), `"1.1"`, `"2"`, 1))
+
+	// Every answer to a gRPC call has status 200: its refusal counts as what it is.
+	s = startSidecar(t, "http://127.0.0.1:1")
+	before = s.scrape(t)
+	c = s.dialWith(t, config)
+	c.send("GET / HTTP/1.1\r\nHost: h\r\nContent-Type: application/grpc\r\n\r\n")
+	c.wantAnswer("GET", 200, "")
+	s.counted(t, before, append(arrived("SUCCESS", noReason), lasted("5xx"), appFailed("refused"), refusedFor("upstream_down"),
+		strings.Replace(request("GET", "502", "SUCCESS"), `"1.1"`, `"2"`, 1))...)
 }
 
 func TestMetricsOfConnectionsAndADrain(t *testing.T) {
 	s := startSidecar(t, startBackend(t, answering(okAnswer)).url)
+	s.accepted.Store(math.MaxUint32) // in years
 	socket, err := net.Dial("tcp", s.addr)
 	if err != nil {
 		t.Fatal(err)
@@ -128,6 +139,9 @@ func TestMetricsOfConnectionsAndADrain(t *testing.T) {
 		got := s.scrape(t)
 		return got[`connections{state="idle"}`] == 1 && got[`connections{state="handshake"}`] == 1 && got[`connections{state="active"}`] == 0
 	})
+	if got := s.scrape(t)[oneConnection]; got != 1<<32+1 {
+		t.Errorf("%.0f connections in all, want two more than before", got)
+	}
 	drain := NewDrain()
 	drained := make(chan int, 1)
 	go func() { drained <- s.Drain(context.Background(), drain) }()

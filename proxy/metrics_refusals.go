@@ -51,7 +51,7 @@ func (s *Server) sampleRefusals(to *admin.Samples) {
 	for i, result := range [...]string{"held", "lost"} {
 		to.Value(admin.MetricReverifications, float64(m.reverified[i].Load()), result)
 	}
-	for i, name := range append(s.stripper.Names(), otherLabel) {
+	for i, name := range m.strippedNames {
 		to.Value(admin.MetricStrippedHeaders, float64(m.stripped[i].Load()), name)
 	}
 }

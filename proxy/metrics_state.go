@@ -2,9 +2,13 @@ package proxy
 
 import (
 	"crypto/x509"
+	"fmt"
+	"maps"
 	"slices"
+	"strings"
 
 	"mtls-sidecar/proxy/admin"
+	"mtls-sidecar/proxy/trust"
 )
 
 // What is looked at when somebody asks, and not counted on the way.
@@ -61,14 +65,15 @@ func (s *Server) sampleConnections(to *admin.Samples) {
 }
 
 // maxSeries is how many certificates and how many lists have series of their own:
-// the first, in the order of their files.
+// those that end first, since that is what alerts ask about.
 const maxSeries = 200
 
 func (s *Server) sampleCertificates(to *admin.Samples) {
 	b := &s.belief
 	b.mu.Lock()
-	servers, cas := slices.Clone(b.material.Certificates), b.material.CAs
+	servers, cas := slices.Clone(b.material.Certificates), slices.Clone(b.material.CAs)
 	b.mu.Unlock()
+	slices.SortStableFunc(cas, func(a, b *x509.Certificate) int { return a.NotAfter.Compare(b.NotAfter) })
 	one := func(kind string, c *x509.Certificate) {
 		to.Value(admin.MetricCertificateNotBefore, admin.Timestamp(c.NotBefore), kind, Subject(c), Serial(c))
 		to.Value(admin.MetricCertificateNotAfter, admin.Timestamp(c.NotAfter), kind, Subject(c), Serial(c))
@@ -83,11 +88,35 @@ func (s *Server) sampleCertificates(to *admin.Samples) {
 
 // sampleLists tells of the newest list of each CA and source: the first of an issuer.
 func (s *Server) sampleLists(to *admin.Samples) {
-	lists := s.belief.inForce()
-	for _, list := range lists[:min(len(lists), maxSeries)] {
-		issuer, source := legible(dn(list.RawIssuer), "(no name)"), Printable(list.Source)
+	// A list that waits for its CA might be forged, and would hide the honest one.
+	lists := slices.DeleteFunc(s.belief.inForce(), func(list *trust.CRL) bool { return !list.Proved() })
+	slices.SortStableFunc(lists, func(a, b *trust.CRL) int { return a.NextUpdate.Compare(b.NextUpdate) })
+	lists = lists[:min(len(lists), maxSeries)]
+	sources := sourceLabels(lists)
+	for _, list := range lists {
+		issuer, source := legible(dn(list.RawIssuer), "(no name)"), sources[list.Source]
 		to.Value(admin.MetricCRLThisUpdate, admin.Timestamp(list.ThisUpdate), issuer, source)
 		to.Value(admin.MetricCRLNextUpdate, admin.Timestamp(list.NextUpdate), issuer, source)
 		to.Value(admin.MetricCRLEntries, float64(list.Entries()), issuer, source)
 	}
+}
+
+// sourceLabels are where lists are from, as everybody may know it: without the query of
+// a URL, which may be the key to it. Sources that differ in it alone are numbered.
+func sourceLabels(lists []*trust.CRL) map[string]string {
+	labels, taken := map[string]string{}, map[string]int{}
+	for _, list := range lists {
+		labels[list.Source] = Printable(list.Source)
+	}
+	for _, source := range slices.Sorted(maps.Keys(labels)) {
+		path, _, query := strings.Cut(source, "?")
+		if !query || !isURL(source) {
+			continue
+		}
+		labels[source] = Printable(path) + "?…"
+		if taken[path]++; taken[path] > 1 {
+			labels[source] += fmt.Sprintf(" (%d)", taken[path])
+		}
+	}
+	return labels
 }

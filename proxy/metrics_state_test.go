@@ -2,12 +2,14 @@ package proxy
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
 	"strings"
 	"testing"
 	"time"
 
 	"mtls-sidecar/proxy/pki"
+	"mtls-sidecar/proxy/trust"
 )
 
 func TestMetricsOfWhatIsInForce(t *testing.T) {
@@ -106,6 +108,24 @@ func TestMetricsOfListsFromURLs(t *testing.T) {
 	}
 }
 
+// Everybody may read /metrics, and a query may be what opens a URL.
+func TestMetricsOfListsDoNotTellTheQueryOfAURL(t *testing.T) {
+	want := map[string]string{
+		"/etc/crl/what?.crl":           "/etc/crl/what?.crl",
+		"http://ca/a.crl":              "http://ca/a.crl",
+		"http://ca/b.crl?sig=1":        "http://ca/b.crl?…",
+		"http://ca/b.crl?sig=2":        "http://ca/b.crl?… (2)",
+		"https://ca/c.crl?a=b?c&d=e#f": "https://ca/c.crl?…",
+	}
+	var lists []*trust.CRL
+	for source := range want {
+		lists = append(lists, &trust.CRL{Source: source}, &trust.CRL{Source: source})
+	}
+	if got := sourceLabels(lists); !maps.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+}
+
 func TestMetricsOfOCSPAndOfBeliefThatIsLost(t *testing.T) {
 	w := newLiveWorld(t, liveSetting{books: newGoRegistrar, withOCSP: true})
 	w.byHand()
@@ -172,5 +192,8 @@ func TestMetricsOfManyCAsAreBounded(t *testing.T) {
 	}
 	if got := strings.Count(s.scrape(t).String(), `certificate_not_after_timestamp_seconds{kind="ca"`); got > maxSeries {
 		t.Errorf("%d series of CAs, want at most %d", got, maxSeries)
+	}
+	if _, shown := s.shownCertificates(); len(shown) != 1+2*maxSeries {
+		t.Errorf("the status page shows %d of %d CAs, and the one that has ended may be among the others", len(shown), 1+2*maxSeries)
 	}
 }

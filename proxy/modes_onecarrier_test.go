@@ -108,6 +108,7 @@ func ofOneCarrier() map[string][]string {
 			"TestWhereClientAndServerHaveNothingInCommonTheLogSaysWhat",
 		},
 		"the admin port, which is plain HTTP": {
+			"TestAListThatNobodyHasProvedIsToldAsWaiting",
 			"TestProbesReachTheApplicationAsNobody",
 			"TestReadinessAsksTheApplicationWhereThatIsWanted",
 			"TestTheAdminPortTellsWhatTheSidecarWaitsFor",

@@ -104,8 +104,12 @@ func (r *refusalRates) silent(now time.Time, while time.Duration) []untold {
 // tellLeftOut tells of refusals that had no line of their own, once there has been
 // silence about them for a while.
 func (s *Server) tellLeftOut(now time.Time, while time.Duration) {
+	level := zap.InfoLevel
+	if !s.log.Core().Enabled(level) {
+		level = zap.WarnLevel // as those were that could be left out
+	}
 	for _, one := range s.refusals.rates.silent(now, while) {
-		s.log.Info("refusals were left out of the log", reasonField(one.reason), zap.Uint64(keyLeftOut, one.count))
+		s.log.Log(level, "refusals were left out of the log", reasonField(one.reason), zap.Uint64(keyLeftOut, one.count))
 	}
 }
 

@@ -10,6 +10,10 @@ import (
 	"testing"
 	"time"
 
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+	"go.uber.org/zap/zaptest/observer"
+
 	"mtls-sidecar/proxy/pki"
 	"mtls-sidecar/proxy/trust"
 )
@@ -78,6 +82,21 @@ func TestACrowdOfRefusalsDoesNotFillTheLog(t *testing.T) {
 	}
 	if n := len(s.Refusals()); n != refusalBurst+10 {
 		t.Errorf("remembered: %d, want all", n)
+	}
+}
+
+func TestWhatWasLeftOutIsToldAtALevelThatIsLogged(t *testing.T) {
+	for _, level := range []zapcore.Level{zapcore.InfoLevel, zapcore.WarnLevel} {
+		core, logs := observer.New(level)
+		s := &Server{log: zap.New(core)}
+		now := time.Now()
+		for range refusalBurst + 3 {
+			s.refusals.rates.allow("upstream_down", now)
+		}
+		s.tellLeftOut(now.Add(refusalSilence), refusalSilence)
+		if all := logs.All(); len(all) != 1 || all[0].ContextMap()[keyLeftOut] != uint64(3) {
+			t.Errorf("with MTLS_LOG_LEVEL=%v: told %v, want that 3 were left out", level, all)
+		}
 	}
 }
 

@@ -195,7 +195,9 @@ func (x *exchange) refuse(page *refusal) ending {
 		x.server.events.count(IdentityTooLarge)
 	}
 	x.account.page = page
-	return x.answerWith(page.in(x.form()))
+	end := x.answerWith(page.in(x.form()))
+	x.account.status = page.status // gRPC's form of it is a 200, which would hide it
+	return end
 }
 
 // answerWith sends a page and gives the connection up.
@@ -264,7 +266,7 @@ func (x *exchange) sent(err error) error {
 	x.writing.Lock()
 	late := x.stream != nil && !x.now.Before(x.writeAlarm.At()) // net/http does not say
 	x.writing.Unlock()
-	if late || errors.Is(err, os.ErrDeadlineExceeded) {
+	if (late || errors.Is(err, os.ErrDeadlineExceeded)) && !x.severed() { // abort sets such a deadline, too
 		x.server.events.count(SendTimeout)
 	}
 	return &clientError{fmt.Errorf("writing to the client: %w", err)}

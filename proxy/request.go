@@ -64,7 +64,7 @@ func (x *exchange) appendClientFields(dst []byte) (head []byte, trailers bool, e
 			dst = x.appendTrailerField(dst, f)
 			continue
 		default:
-			if x.server.drop(f.Name) || r.Nominated(f.Name) {
+			if x.strip(f.Name) || r.Nominated(f.Name) {
 				continue
 			}
 		}

@@ -34,7 +34,7 @@ type Server struct {
 	metrics  *metrics
 	life     context.Context // until Shutdown cuts what is in flight
 	end      context.CancelFunc
-	accepted atomic.Uint32            // connections so far: spreads them over the upstream pool
+	accepted atomic.Uint64            // connections so far: spreads them over the upstream pool
 	tunnels  atomic.Int64             // open ones
 	draining atomic.Bool              // every answer asks for another connection
 	bound    atomic.Pointer[net.Addr] // where it listens; nil: not yet

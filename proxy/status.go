@@ -12,8 +12,12 @@ import (
 	"mtls-sidecar/proxy/trust"
 )
 
-// maxShown is how many certificates, lists or answers of a kind the status page shows.
-const maxShown = 100
+// How much of a kind the status page shows: of certificates and lists all that anybody
+// has, since one that is left out may be the one that has ended.
+const (
+	maxShown        = 1000
+	maxShownAnswers = 100
+)
 
 // status is everything that the status page tells.
 func (a *Admin) status() *admin.Status {
@@ -68,7 +72,7 @@ func (s *Server) fillStatus(status *admin.Status, now time.Time) {
 	}
 	if s.ocsp != nil {
 		var held []trust.OCSPHeld
-		held, status.OCSP.Held = s.ocsp.Held(maxShown)
+		held, status.OCSP.Held = s.ocsp.Held(maxShownAnswers)
 		for _, answer := range held {
 			status.OCSP.Answers = append(status.OCSP.Answers, shownAnswer(answer))
 		}
@@ -119,6 +123,8 @@ func shownCertificate(c *x509.Certificate, source string) admin.Certificate {
 func (s *Server) shownList(list *trust.CRL, now time.Time) admin.RevocationList {
 	state := admin.ListCurrent
 	switch {
+	case !list.Proved(), now.Before(list.ThisUpdate):
+		state = admin.ListWaiting
 	case now.Before(list.NextUpdate):
 	case now.Before(list.NextUpdate.Add(s.config.CRLGrace.Duration)):
 		state = admin.ListGrace

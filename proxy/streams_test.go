@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"os"
 	"sync"
 	"testing"
 	"time"
@@ -51,6 +52,22 @@ func (s *streams) begin(t *testing.T) *stream {
 		t.Fatal("a stream was not taken in")
 	}
 	return one
+}
+
+func TestAStreamThatIsCutHasNotReachedTheSendTimeout(t *testing.T) {
+	s, _ := partStreams(t)
+	one := s.begin(t)
+	one.writeAlarm.Reach(time.Now(), time.Minute)
+	one.severed.Store(true)
+	_ = one.sent(os.ErrDeadlineExceeded)
+	if got := s.conn.server.Count(SendTimeout); got != 0 {
+		t.Errorf("a cut that ends a write is counted as MTLS_SEND_TIMEOUT %d times", got)
+	}
+	one.severed.Store(false)
+	_ = one.sent(os.ErrDeadlineExceeded)
+	if got := s.conn.server.Count(SendTimeout); got != 1 {
+		t.Errorf("a write that takes too long is counted %d times, want 1", got)
+	}
 }
 
 func TestAClientMayCancelHalfOfItsRequestsAnd200InAnyCase(t *testing.T) {

@@ -81,17 +81,22 @@ func (x *exchange) runTunnel(up *upstream.Conn, r *http1.Response) ending {
 	w := x.work
 	w.out = x.appendAnswerHead(w.out[:0], r, answerFraming{upgrade: switchesTo(r, w.upgrade)})
 	w.out = append(w.out, up.Reader.Buffered()...)
-	t := &tunnel{exchange: x, up: up, idle: x.server.config.TunnelIdleTimeout.Duration}
+	t := &tunnel{exchange: x, up: up, idle: x.server.config.TunnelIdleTimeout.Duration, sent: int64(len(up.Reader.Buffered()))}
 	t.active.Store(x.now.UnixNano())
 	x.account.status, x.account.answered = r.Status, x.now
 	err := x.flush()
 	if early := w.client.Buffered(); err == nil && len(early) > 0 {
 		w.answer.waitWrite(x.now)
 		_, err = up.Write(early)
+		t.received = int64(len(early))
+	}
+	end := keep
+	if err != nil {
+		end = cut
 	}
 	up.Reader.Reset(nil, nil)
 	said := x.tunnelLine() // what it is known by goes with the work
-	x.settle(keep)
+	x.settle(end)
 	x.account.tunnel = true
 	x.dropWork()
 	if err != nil {
@@ -121,7 +126,7 @@ func (x *exchange) runTunnel(up *upstream.Conn, r *http1.Response) ending {
 // toApplication passes on what the client sends. Its close_notify ends this
 // direction alone.
 func (t *tunnel) toApplication() {
-	t.received = t.copy(t.exchange.conn.tls.Read, t.readClientUntil, func(p []byte) error {
+	t.received += t.copy(t.exchange.conn.tls.Read, t.readClientUntil, func(p []byte) error {
 		if deadline, move := t.up.WriteAlarm.Due(time.Now(), t.exchange.server.config.UpstreamTimeout.Duration); move {
 			_ = t.up.SetWriteDeadline(deadline)
 		}
@@ -136,7 +141,7 @@ func (t *tunnel) toApplication() {
 // toClient passes on what the application sends. Its end is told with
 // close_notify, a failure without.
 func (t *tunnel) toClient() {
-	t.sent = t.copy(t.up.Conn.Read, t.up.SetReadDeadline, func(p []byte) error {
+	t.sent += t.copy(t.up.Conn.Read, t.up.SetReadDeadline, func(p []byte) error {
 		t.exchange.now = time.Now()
 		return t.exchange.send(p)
 	})

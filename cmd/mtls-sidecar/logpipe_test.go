@@ -16,6 +16,7 @@ import (
 // pipedSidecar logs into a pipe that is read when the test says so.
 type pipedSidecar struct {
 	addr  string
+	pipe  *os.File // its reading end
 	log   *bufio.Scanner
 	ended chan error
 	pid   int
@@ -34,7 +35,7 @@ func startPipedSidecar(t *testing.T, s settings) *pipedSidecar {
 		t.Fatal(err)
 	}
 	w.Close()
-	p := &pipedSidecar{log: bufio.NewScanner(r), ended: make(chan error, 1), pid: cmd.Process.Pid}
+	p := &pipedSidecar{pipe: r, log: bufio.NewScanner(r), ended: make(chan error, 1), pid: cmd.Process.Pid}
 	go func() { p.ended <- cmd.Wait() }()
 	t.Cleanup(func() { _ = cmd.Process.Kill() })
 	for p.log.Scan() {
@@ -116,6 +117,12 @@ func TestRequestsAreServedWhileNobodyReadsTheLog(t *testing.T) {
 	})
 	t.Run("and it ends though nobody ever does", func(t *testing.T) {
 		p := startPipedSidecar(t, loud)
+		p.ask(t)
+		p.stop(t)
+	})
+	t.Run("and when whoever read it has gone", func(t *testing.T) {
+		p := startPipedSidecar(t, loud)
+		p.pipe.Close()
 		p.ask(t)
 		p.stop(t)
 	})

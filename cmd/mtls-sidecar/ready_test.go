@@ -24,7 +24,7 @@ func TestTheReadyCommandTellsByItsExitCode(t *testing.T) {
 		if got := runCommand(t, settings{"MTLS_ADMIN_ADDR": s["MTLS_ADMIN_ADDR"]}, "drain"); got.code != 0 {
 			t.Fatalf("drain: %d, %s", got.code, got.stderr)
 		}
-		expect("draining", 1, "drain")
+		expect("draining", 1, "not ready: draining\n") // and no guess that somebody else listens there
 	})
 	expect("after its end", 1, "no sidecar answers there")
 

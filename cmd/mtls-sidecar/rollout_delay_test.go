@@ -72,6 +72,9 @@ func (l *lingering) get(path string) (body string, last bool, err error) {
 	if err != nil {
 		return "", false, err
 	}
+	if answer.Close {
+		_, _ = conn.in.ReadByte() // its end, after which the sidecar does not count it as in flight
+	}
 	return body, answer.Close, nil
 }
 

@@ -56,12 +56,21 @@ next:
 // startPod starts both containers and waits for the readiness probe to succeed.
 func startPod(t *testing.T, v *vault, l layout, more settings) *pod {
 	t.Helper()
-	base := freeBase(t)
-	at := func(i int) string { return fmt.Sprintf("127.0.0.1:%d", base+i) }
-	p := &pod{layout: l, addr: at(0), admin: at(1), appAddr: at(2)}
-	p.settings = v.settings(p.appAddr).with(settings{"MTLS_LISTEN_ADDR": p.addr, "MTLS_ADMIN_ADDR": p.admin}).with(more)
-	p.car = start(t, "mtls-sidecar", sidecarCommand(t, p.settings))
-	t.Cleanup(p.car.kill)
+	var p *pod
+	for range 5 { // a port that was free a moment ago may be another test's by now
+		base := freeBase(t)
+		at := func(i int) string { return fmt.Sprintf("127.0.0.1:%d", base+i) }
+		p = &pod{layout: l, addr: at(0), admin: at(1), appAddr: at(2)}
+		p.settings = v.settings(p.appAddr).with(settings{"MTLS_LISTEN_ADDR": p.addr, "MTLS_ADMIN_ADDR": p.admin}).with(more)
+		p.car = start(t, "mtls-sidecar", sidecarCommand(t, p.settings))
+		t.Cleanup(p.car.kill)
+		said, _, _ := p.car.find(0, func(l line) bool {
+			return strings.Contains(l.text, `"msg":"listening"`) || strings.Contains(l.text, "address already in use")
+		})
+		if !strings.Contains(said.text, "in use") {
+			break
+		}
+	}
 	// As the kubelet does with a native sidecar: the application is started when the
 	// startup probe has succeeded.
 	becomes(t, "http://"+p.admin+"/startupz", 200)

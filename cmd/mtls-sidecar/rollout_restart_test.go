@@ -21,9 +21,10 @@ func withoutASidecarHook() layout {
 	return layout{"OrdinaryContainersWithoutASidecarHook", false, false, true}
 }
 
-// rolloutSettings have the sidecar accept for longer than the balancer is late.
+// rolloutSettings have the sidecar accept for longer than the balancer is late, and wait for
+// longer than a busy machine takes for the large download.
 func rolloutSettings() settings {
-	return settings{"MTLS_DRAIN_DELAY": "3s", "MTLS_DRAIN_TIMEOUT": "3s"}
+	return settings{"MTLS_DRAIN_DELAY": "4s", "MTLS_DRAIN_TIMEOUT": "8s"}
 }
 
 func TestARollingRestartUnderLoadFailsNoRequest(t *testing.T) {

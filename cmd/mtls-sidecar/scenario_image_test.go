@@ -45,7 +45,7 @@ func TestImageRunsWithoutRootOrShell(t *testing.T) {
 		}
 	}
 	last := list[stage:]
-	for _, want := range []string{"FROM ${RUNTIME_IMAGE}", "USER 65532:65532", "EXPOSE 8443", `ENTRYPOINT ["/mtls-sidecar"]`} {
+	for _, want := range []string{"FROM ${RUNTIME_IMAGE}", "USER 65532:65532", "EXPOSE 8443 9902", `ENTRYPOINT ["/mtls-sidecar"]`} {
 		if !slices.Contains(last, want) {
 			t.Errorf("in the last stage: no line %q", want)
 		}
@@ -89,6 +89,26 @@ func TestImageIsBuiltFromWhatDockerignoreLeaves(t *testing.T) {
 		if p.Type == elf.PT_INTERP || p.Type == elf.PT_DYNAMIC {
 			t.Errorf("the binary needs a dynamic linker (%v), which scratch lacks", p.Type)
 		}
+	}
+	staysSmall(t, out)
+}
+
+// What a sidecar may cost before it has served anybody, in bytes: the image, which is
+// the binary, and resident memory.
+const imageBudget, restBudget = 15_000_000, 20 << 20
+
+func staysSmall(t *testing.T, program string) {
+	t.Helper()
+	if info, err := os.Stat(program); err != nil || info.Size() > imageBudget {
+		t.Errorf("the binary has %d bytes (%v), want %d at most", info.Size(), err, imageBudget)
+	}
+	files, _ := mintedFiles(t)
+	cmd := sidecarCommand(t, settings{"MTLS_LISTEN_ADDR": "127.0.0.1:0", "MTLS_ADMIN_ADDR": "127.0.0.1:0"}.with(files))
+	cmd.Path = program
+	p := start(t, "the image's program", cmd)
+	p.expect(t, `"msg":"listening"`)
+	if got := statusBytes(t, p, "VmRSS"); got > restBudget {
+		t.Errorf("it holds %d bytes of memory at rest, want %d at most", got, restBudget)
 	}
 }
 

@@ -22,7 +22,10 @@ func serve(environ []string) error {
 	defer stop.release()
 	hangups := make(chan os.Signal, 1) // those that come together are one
 	signal.Notify(hangups, syscall.SIGHUP)
-	defer signal.Stop(hangups)
+	defer signal.Ignore(syscall.SIGHUP) // not to be ended by one in the last instant
+	// Go ends a program that writes to a standard error whose reader has gone. Lines are
+	// lost then, and counted, but no requests.
+	signal.Ignore(syscall.SIGPIPE)
 
 	config, err := proxy.Environment(environ)
 	if err != nil {
@@ -35,8 +38,8 @@ func serve(environ []string) error {
 	if restore, err := zap.RedirectStdLogAt(log, zap.DebugLevel); err == nil {
 		defer restore()
 	}
-	limitMemory(log)
 	config.LogSettings(log)
+	limitMemory(log)
 	stop.steer(log, config.DrainDelay.Duration)
 	desk, err := proxy.OpenAdmin(config, logging, stop.drain)
 	if err != nil {
@@ -98,6 +101,16 @@ func (r *running) serve(listener net.Listener) error {
 	return nil
 }
 
+// state is what the service manager is told while READY=1 is repeated after a reload.
+func (r *running) state() string {
+	select {
+	case <-r.stop.drain.Begun():
+		return "draining"
+	default:
+		return "serving"
+	}
+}
+
 // tellManager tells the service manager of the end. A drain is none before the
 // process has been told to stop: the manager would kill it, and start it again.
 func (r *running) tellManager() {
@@ -119,11 +132,13 @@ func (r *running) reloadOn(hangups <-chan os.Signal) {
 	for {
 		select {
 		case <-hangups:
+			if !r.serving.Load() { // nor is it ready
+				_ = r.server.Reload()
+				continue
+			}
 			r.manager.reloading()
 			_ = r.server.Reload()
-			if r.serving.Load() {
-				r.manager.ready("serving")
-			}
+			r.manager.ready(r.state())
 		case <-r.done:
 			return
 		}

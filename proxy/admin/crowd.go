@@ -9,9 +9,11 @@ import (
 
 // crowd are the open connections. When there are too many, whoever has most of them
 // loses one: the kubelet's probes and the application's preStop hook get through
-// however many connections somebody else opens.
+// however many connections somebody else opens. Nobody has as many as there may be in
+// all: what each holds, an answer that is not read for one, is this container's memory.
 type crowd struct {
 	most    int
+	each    int // most of one origin; 0: as many as there may be
 	mu      sync.Mutex
 	guests  map[net.Conn]*guest
 	arrived uint64
@@ -50,8 +52,9 @@ func (c *crowd) arrive(conn net.Conn) {
 		c.guests = map[net.Conn]*guest{}
 	}
 	c.arrived++
-	c.guests[conn] = &guest{from: origin(conn.RemoteAddr()), arrival: c.arrived}
-	if len(c.guests) > c.most {
+	from := origin(conn.RemoteAddr())
+	c.guests[conn] = &guest{from: from, arrival: c.arrived}
+	if len(c.guests) > c.most || c.each > 0 && c.count()[from] > c.each {
 		if victim := c.victim(); victim != nil {
 			delete(c.guests, victim)
 			victim.Close()
@@ -59,13 +62,19 @@ func (c *crowd) arrive(conn net.Conn) {
 	}
 }
 
-// victim is, of those with most connections, the one that came first, an idle one
-// rather than one that is being served.
-func (c *crowd) victim() net.Conn {
+// count is how many connections each origin has.
+func (c *crowd) count() map[string]int {
 	count := map[string]int{}
 	for _, g := range c.guests {
 		count[g.from]++
 	}
+	return count
+}
+
+// victim is, of those with most connections, the one that came first, an idle one
+// rather than one that is being served.
+func (c *crowd) victim() net.Conn {
+	count := c.count()
 	var found net.Conn
 	var worst *guest
 	for conn, g := range c.guests {

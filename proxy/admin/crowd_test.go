@@ -146,6 +146,21 @@ func TestClosingLetsAnswersUnderWayGoOutAndWaitsForNobodyElse(t *testing.T) {
 	}
 }
 
+func TestNobodyHasMoreThanItsShareOfTheConnections(t *testing.T) {
+	t.Parallel()
+	crowd := crowd{most: 8, each: 2}
+	var all []*guestConn
+	for _, from := range []string{"10.0.0.1:1", "10.0.0.2:1", "10.0.0.2:2", "10.0.0.3:1", "10.0.0.2:3"} {
+		all = append(all, &guestConn{from: from})
+		crowd.observe(all[len(all)-1], http.StateNew)
+	}
+	for i, conn := range all {
+		if conn.closed != (i == 1) {
+			t.Errorf("connection %d from %s: closed %v", i, conn.from, conn.closed)
+		}
+	}
+}
+
 func TestLeavingClosesWhatHasSentNothing(t *testing.T) {
 	t.Parallel()
 	s := New(Options{})

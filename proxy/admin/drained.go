@@ -76,6 +76,6 @@ func (s *Server) drain(w http.ResponseWriter, r *http.Request) {
 		say(w, http.StatusOK, "a drain has begun before; /drained answers when it is over")
 		return
 	}
-	s.options.Log.Info("a drain was asked for", zap.String("client.address", r.RemoteAddr))
+	s.options.Log.Info("a drain was asked for", zap.String("client.address", asker(r)))
 	say(w, http.StatusOK, "a drain has begun; /drained answers when it is over")
 }

@@ -65,6 +65,8 @@ func (s *Server) serve(out http.ResponseWriter, r *http.Request) {
 	path, _, query := strings.Cut(r.RequestURI, "?")
 	e, found := s.endpoints[path]
 	switch {
+	case !found && strings.HasPrefix(path, "/upstream/"):
+		say(w, http.StatusNotFound, "relayed are the paths that MTLS_ADMIN_UPSTREAM_PATHS lists, letter by letter; there are "+s.known)
 	case !found:
 		say(w, http.StatusNotFound, "no such path; there are "+s.known)
 	case e.plain && query:

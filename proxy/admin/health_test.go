@@ -82,6 +82,7 @@ func TestEveryPathKnowsItsMethodsAndNoBodies(t *testing.T) {
 		s.get(t, path).expect(t, http.StatusNotFound, "there are /livez, /startupz, /readyz, /drained, /metrics, /upstream/healthz, /, /status.json, /log-level, /drain\n")
 	}
 	s.get(t, "/metrics").expect(t, 200, "mtls_draining 0")
+	s.get(t, "/upstream/ready").expect(t, http.StatusNotFound, "that MTLS_ADMIN_UPSTREAM_PATHS lists")
 	s.get(t, "/livez?verbose").expect(t, 200, "alive")
 }
 

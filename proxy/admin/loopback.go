@@ -81,6 +81,14 @@ func ip(hostport string) netip.Addr {
 	return at.Addr().Unmap().WithZone("")
 }
 
+// asker is who asks, as the log knows it: without a port.
+func asker(r *http.Request) string {
+	if from := ip(r.RemoteAddr); from.IsValid() {
+		return from.String()
+	}
+	return "unix:" // as the application is told
+}
+
 // namesMachine reports whether a Host is one that no other website can have.
 func namesMachine(host string, unix bool) bool {
 	if host == "" {

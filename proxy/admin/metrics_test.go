@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"context"
 	"fmt"
 	"math"
 	"net/http"
@@ -8,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -223,30 +225,41 @@ func TestHostileLabelsHarmNoOtherSample(t *testing.T) {
 	}
 }
 
-func TestScrapesAreBounded(t *testing.T) {
-	inside, release := make(chan struct{}, maxScrapes), make(chan struct{})
+// Whoever asks all the time does not keep Prometheus out: it waits for its turn.
+func TestScrapesAreBoundedAndNobodyIsTurnedAway(t *testing.T) {
+	var inside atomic.Int32
+	entered, release := make(chan struct{}), make(chan struct{})
 	handle, _ := handler(t, func(*Samples) {
-		inside <- struct{}{}
+		if inside.Add(1) > maxScrapes {
+			t.Errorf("more than %d scrapes at once", maxScrapes)
+		}
+		defer inside.Add(-1)
+		entered <- struct{}{}
 		<-release
 	})
-	status := make(chan int, maxScrapes)
-	for range maxScrapes {
-		go func() {
-			rec := httptest.NewRecorder()
-			handle.ServeHTTP(rec, httptest.NewRequest("GET", "/metrics", nil))
-			status <- rec.Code
-		}()
+	status := make(chan int, 2*maxScrapes)
+	scrape := func(ctx context.Context) {
+		rec := httptest.NewRecorder()
+		handle.ServeHTTP(rec, httptest.NewRequestWithContext(ctx, "GET", "/metrics", nil))
+		status <- rec.Code
 	}
-	for range maxScrapes {
-		<-inside
+	for range cap(status) {
+		go scrape(t.Context())
 	}
-	rec := httptest.NewRecorder()
-	handle.ServeHTTP(rec, httptest.NewRequest("GET", "/metrics", nil))
-	if rec.Code != http.StatusServiceUnavailable {
-		t.Errorf("one more than %d at once got %d, want 503", maxScrapes, rec.Code)
+	gone, leave := context.WithCancel(t.Context())
+	leave()
+	for range maxScrapes {
+		<-entered
+	}
+	scrape(gone) // who has gone waits for nothing
+	if got := <-status; got == 200 {
+		t.Errorf("who has gone got %d", got)
 	}
 	close(release)
 	for range maxScrapes {
+		<-entered
+	}
+	for range cap(status) {
 		if got := <-status; got != 200 {
 			t.Errorf("got %d, want 200", got)
 		}

@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"bytes"
 	"fmt"
 	"net/http"
 	"time"
@@ -31,15 +32,46 @@ func MetricsHandler(collect func(*Samples), log *zap.Logger) (http.Handler, erro
 			return nil, fmt.Errorf("registering metrics: %w", err)
 		}
 	}
-	return promhttp.HandlerFor(registry, promhttp.HandlerOpts{
-		ErrorLog:            scrapeLog{log},
-		ErrorHandling:       promhttp.ContinueOnError,
-		EnableOpenMetrics:   true,
-		MaxRequestsInFlight: maxScrapes,
-		Timeout:             scrapeTimeout,
-		DisableCompression:  true, // a compressor takes a megabyte to save the network some 30 KiB
-	}), nil
+	scrapes := promhttp.HandlerFor(registry, promhttp.HandlerOpts{
+		ErrorLog:           scrapeLog{log},
+		ErrorHandling:      promhttp.ContinueOnError,
+		EnableOpenMetrics:  true,
+		DisableCompression: true, // a compressor takes a megabyte to save the network some 30 KiB
+	})
+	// The timeout's handler writes when the scrape has given its place back.
+	return http.TimeoutHandler(taking(maxScrapes, scrapes), scrapeTimeout,
+		"collecting the metrics took more than "+scrapeTimeout.String()+"; ask less often, or give the sidecar more CPU\n"), nil
 }
+
+// taking has others wait while so many are inside. Turned away would be Prometheus,
+// which asks seldom, wherever somebody asks all the time.
+//
+// What comes out is written at once: whoever does not read it makes others hold it,
+// and they hold no more than that then.
+func taking(most int, inner http.Handler) http.Handler {
+	places := make(chan *bytes.Buffer, most)
+	for range most {
+		places <- new(bytes.Buffer)
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		select {
+		case place := <-places:
+			defer func() { places <- place }()
+			place.Reset()
+			inner.ServeHTTP(gathering{w, place}, r)
+			_, _ = w.Write(place.Bytes())
+		case <-r.Context().Done():
+		}
+	})
+}
+
+// gathering is an answer whose body is put aside.
+type gathering struct {
+	http.ResponseWriter
+	body *bytes.Buffer
+}
+
+func (g gathering) Write(p []byte) (int, error) { return g.body.Write(p) }
 
 // scrapeLog is where promhttp tells of faults.
 type scrapeLog struct{ log *zap.Logger }

@@ -75,7 +75,7 @@ func top(s *Status, mood tone, line string) markup {
 	f.add("Log level", text(s.LogLevel))
 	f.add("Version", joined(text(s.Version), text(s.Revision), text(s.GoVersion)))
 	return tag(`header`+attr("class", string(mood)), tag("div",
-		tag(`div class="bar"`, tag("strong", "mtls-sidecar"), tag(`span class="soft"`, "as of ", clock(s.Now)), `<a href="/">Reload</a>`, `<a href="/status.json">JSON</a>`),
+		tag(`div class="bar"`, tag("strong", "mtls-sidecar"), tag(`span class="soft"`, "as of ", clock(s.Now), " UTC"), `<a href="/">Reload</a>`, `<a href="/status.json">JSON</a>`),
 		tag("h1", text(line)), f.list(),
 		`<nav aria-label="Sections"><ul><li><a href="#certificates">Certificates</a></li><li><a href="#refusals">Refusals</a></li><li><a href="#revocation">Revocation</a></li>`+
 			`<li><a href="#counters">Counters</a></li><li><a href="#settings">Settings</a></li></ul></nav>`))

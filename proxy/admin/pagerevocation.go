@@ -18,6 +18,8 @@ func revocationSection(s *Status) markup {
 func listCard(s *Status, l RevocationList) markup {
 	mood, words := good, "current"
 	switch l.State {
+	case ListWaiting:
+		mood, words = notice, "does not count yet: its CA is not known, or it is dated in the future"
 	case ListGrace:
 		mood, words = notice, "past its end, counts by MTLS_CRL_GRACE"
 	case ListEnded:

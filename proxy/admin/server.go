@@ -46,6 +46,8 @@ const (
 	maxHeadBytes = 16 << 10
 	maxBodyBytes = 1 << 10
 	maxConns     = 256
+	maxConnsEach = 64       // of one address
+	socketBuffer = 32 << 10 // either way, of which the kernel makes twice as much: socket(7)
 
 	headTimeout   = 5 * time.Second
 	readTimeout   = 10 * time.Second // head and body
@@ -77,7 +79,7 @@ func New(options Options) *Server {
 		options.Log = zap.NewNop()
 	}
 	s := &Server{options: options, closing: make(chan struct{}), style: newSheet(), after: timer}
-	s.crowd.most = maxConns
+	s.crowd.most, s.crowd.each = maxConns, maxConnsEach
 	s.endpoints, s.known = s.table()
 	s.http = http.Server{
 		Handler:                      http.HandlerFunc(s.serve),
@@ -107,11 +109,38 @@ func timer(d time.Duration) (<-chan time.Time, func() bool) {
 func (s *Server) Serve(listener net.Listener) error {
 	addr := listener.Addr()
 	s.bound.Store(&addr)
-	if err := s.http.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+	if err := s.http.Serve(guestroom{listener}); !errors.Is(err, http.ErrServerClosed) {
 		return err
 	}
 	return nil
 }
+
+// guestroom accepts the connections of the port.
+//
+// It has net/http accept again after a moment, whatever went wrong. By itself that
+// gives up for what accept(2) says to try again after (EPROTO, ENOBUFS and others),
+// and without an answer to its probes the kubelet restarts the container.
+type guestroom struct{ net.Listener }
+
+func (g guestroom) Accept() (net.Conn, error) {
+	conn, err := g.Listener.Accept()
+	if err != nil && !errors.Is(err, net.ErrClosed) {
+		err = passing{err}
+	}
+	// What the kernel holds for whoever does not read, megabytes each if it is not told
+	// otherwise, counts as the container's memory (memory.stat, sock).
+	if tcp, is := conn.(*net.TCPConn); is {
+		_ = tcp.SetWriteBuffer(socketBuffer)
+		_ = tcp.SetReadBuffer(socketBuffer)
+	}
+	return conn, err
+}
+
+// passing is a net.Error that net/http tries again after.
+type passing struct{ error }
+
+func (passing) Timeout() bool   { return false }
+func (passing) Temporary() bool { return true }
 
 // Close stops accepting and lets answers under way go out until ctx ends; then it
 // cuts them, and returns ctx's error. Whoever waits for the end of a drain that is

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -108,3 +109,70 @@ func (g got) expect(t *testing.T, status int, text string) {
 }
 
 var errNotYet = errors.New("certificate not there:\nno such file")
+
+// weary is a listener that fails before it accepts.
+type weary struct {
+	net.Listener
+	faults []error
+}
+
+func (w *weary) Accept() (net.Conn, error) {
+	if len(w.faults) > 0 {
+		fault := w.faults[0]
+		w.faults = w.faults[1:]
+		return nil, fault
+	}
+	return w.Listener.Accept()
+}
+
+// accept(2) says which errors are no reason to give up.
+func TestWhatKeepsOneConnectionFromBeingAcceptedEndsNothing(t *testing.T) {
+	t.Parallel()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := New(Options{})
+	served := make(chan error, 1)
+	go func() {
+		served <- s.Serve(&weary{listener, []error{&net.OpError{Op: "accept", Err: syscall.EPROTO}, syscall.ENOBUFS, syscall.EMFILE}})
+	}()
+	r := &running{Server: s, url: "http://" + listener.Addr().String()}
+	r.get(t, "/livez").expect(t, 200, "alive")
+	if err := s.Close(t.Context()); err != nil {
+		t.Errorf("closing: %v", err)
+	}
+	if err := <-served; err != nil {
+		t.Errorf("serving: %v", err)
+	}
+}
+
+// The kernel lets a socket grow to megabytes for a client that does not read.
+func TestTheKernelHoldsLittleForWhoDoesNotRead(t *testing.T) {
+	t.Parallel()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	dial(t, listener.Addr().String())
+	conn, err := guestroom{listener}.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	socket, err := conn.(*net.TCPConn).SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, option := range map[string]int{"write": syscall.SO_SNDBUF, "read": syscall.SO_RCVBUF} {
+		var size int
+		var unknown error
+		if err := socket.Control(func(fd uintptr) { size, unknown = syscall.GetsockoptInt(int(fd), syscall.SOL_SOCKET, option) }); err != nil || unknown != nil {
+			t.Fatal(err, unknown)
+		}
+		if size > 64<<10 { // Linux doubles what it is told: socket(7)
+			t.Errorf("the buffer to %s holds %d bytes, want at most 64 KiB", name, size)
+		}
+	}
+}

@@ -76,7 +76,8 @@ type ListState string
 const (
 	ListCurrent ListState = "current"
 	ListEnded   ListState = "ended"
-	ListGrace   ListState = "grace" // past its nextUpdate, and counting by MTLS_CRL_GRACE
+	ListWaiting ListState = "waiting" // does not count yet: nobody has shown its CA, so it may be forged; or it is dated in the future
+	ListGrace   ListState = "grace"   // past its nextUpdate, and counting by MTLS_CRL_GRACE
 )
 
 // RevocationList is a CRL in force.

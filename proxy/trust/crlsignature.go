@@ -71,6 +71,10 @@ func (c *CRL) signedBy(issuer *certificate) bool {
 	return true
 }
 
+// Proved reports whether the list is known to be its issuer's. One of a CA that only
+// clients present waits for that: until then it is whoever's made it.
+func (c *CRL) Proved() bool { return c.verified() }
+
 // verified reports whether signedBy was true for somebody.
 func (c *CRL) verified() bool { return c.signature.proved.Load() != nil }
 
