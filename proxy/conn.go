@@ -28,6 +28,7 @@ type conn struct {
 	nobody             atomic.Pointer[[]byte] // what is told on a path where MTLS_ROUTES says off; made when it is needed
 	until              atomic.Int64           // of the verdict, for the sweeper
 	state              atomic.Int32
+	served             bool    // it has had a request, over HTTP/1.1
 	first              [1]byte // of the next request, read while no buffer is held
 	resumed            bool    // and the rest of what is logged of its TLS
 	tlsVersion, cipher uint16
@@ -105,8 +106,8 @@ func (c *conn) sever() int {
 
 // serve relays requests until one side has had enough.
 func (c *conn) serve() {
-	if !c.state.CompareAndSwap(handshaking, busy) {
-		c.tls.Close() // a shutdown came before the first request
+	if !c.state.CompareAndSwap(handshaking, busy) && c.state.Load() == severed {
+		c.tls.Close() // a shutdown came before the first request, and does not wait for it
 		c.server.conns.remove(c)
 		return
 	}
@@ -122,6 +123,7 @@ func (c *conn) serve() {
 		c.account = account{began: c.now}
 		end := c.relay()
 		c.settle(end)
+		c.served = true
 		switch end {
 		case keep:
 		case closeAfter:

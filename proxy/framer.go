@@ -101,7 +101,15 @@ func (s *Server) countFault(name string) {
 func (s *Server) serveStreams(c *conn) {
 	late := func() { s.events.count(SendTimeout) }
 	c.streams.Store(&streams{conn: c, batch: newBatch(c.socket, s.config.SendTimeout.Duration, late), open: map[*stream]struct{}{}, span: c.now})
-	f := s.framer
+	if !c.shuttingDown() && s.framer.take(s, c) || s.late.take(s, c) {
+		return
+	}
+	c.tls.Close()
+	s.conns.remove(c)
+}
+
+// take goes on with a connection, or reports that it takes none any more.
+func (f *framer) take(s *Server, c *conn) bool {
 	f.start.Do(func() {
 		f.serving.Go(func() {
 			if err := f.server.Serve(f); !errors.Is(err, http.ErrServerClosed) {
@@ -111,9 +119,9 @@ func (s *Server) serveStreams(c *conn) {
 	})
 	select {
 	case f.conns <- c.tls:
+		return true
 	case <-f.closed:
-		c.tls.Close()
-		s.conns.remove(c)
+		return false
 	}
 }
 

@@ -62,8 +62,9 @@ func TestAFramerGivesItsConnectionsToNetHTTPUntilItIsClosed(t *testing.T) {
 // A connection whose handshake ends while a shutdown does is not forgotten.
 func TestAConnectionThatComesAfterTheFramersEndIsClosed(t *testing.T) {
 	s := &Server{config: &Config{}, log: zap.NewNop()}
-	s.framer = newFramer(s)
+	s.framer, s.late = newFramer(s), newFramer(s)
 	s.framer.goAway()
+	s.late.goAway()
 	here, there := net.Pipe()
 	c := newConn(s, here, "")
 	c.tls = tls.Server(&c.wire, &tls.Config{})
@@ -75,4 +76,5 @@ func TestAConnectionThatComesAfterTheFramersEndIsClosed(t *testing.T) {
 	s.conns.drain()
 	await(t, "no connection is left", s.conns.empty)
 	s.framer.stop()
+	s.late.stop()
 }

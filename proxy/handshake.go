@@ -55,10 +55,8 @@ func clientAuth(config *Config) tls.ClientAuthType {
 	}
 }
 
-// handshake runs on a goroutine of its own and hands the finished connection to
-// a fresh one: the deep stack of a handshake would otherwise be kept for as
-// long as the connection lives.
-func (s *Server) handshake(socket net.Conn) {
+// take registers a new connection. Nil: it was turned away.
+func (s *Server) take(socket net.Conn) *conn {
 	c := newConn(s, socket, remoteIP(socket))
 	_ = socket.SetDeadline(time.Now().Add(s.config.HandshakeTimeout.Duration))
 	if ok, news := s.conns.add(c); !ok {
@@ -70,9 +68,17 @@ func (s *Server) handshake(socket net.Conn) {
 				addressField(c.remote), zap.Int("max_connections", s.conns.limit))
 		}
 		socket.Close()
-		return
+		return nil
 	}
 	c.hint = uint32(s.accepted.Add(1))
+	return c
+}
+
+// handshake runs on a goroutine of its own and hands the finished connection to
+// a fresh one: the deep stack of a handshake would otherwise be kept for as
+// long as the connection lives.
+func (s *Server) handshake(c *conn) {
+	socket := c.socket
 	err := s.learnSource(c)
 	if err == nil {
 		c.tls = tls.Server(&c.wire, c.session.config())

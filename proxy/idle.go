@@ -17,9 +17,10 @@ func (c *conn) await() bool {
 		c.dropWork()
 	}
 	if !c.state.CompareAndSwap(busy, idle) {
-		return false
-	}
-	if !c.readFirst() {
+		if !c.readLast() {
+			return false
+		}
+	} else if !c.readFirst() {
 		return false
 	}
 	// A shutdown that came while we waited has set a deadline in the past; the
@@ -32,6 +33,23 @@ func (c *conn) await() bool {
 	c.work = c.server.works.Get().(*work)
 	c.work.lend(c)
 	return true
+}
+
+// readLast is readFirst in a shutdown. Whoever has just made a connection may have
+// sent the first request, and will not send it again: only on a kept connection has
+// a client to expect that it is closed (RFC 9112 §9.3.1).
+func (c *conn) readLast() bool {
+	if c.served {
+		return false
+	}
+	c.served = true
+	c.waking.Lock() // until drain has set its deadline, which is not for this
+	_ = c.socket.SetReadDeadline(time.Now().Add(handshakeGrace))
+	c.readAlarm.Forget()
+	c.waking.Unlock()
+	n, _ := c.tls.Read(c.first[:])
+	c.now = time.Now()
+	return n > 0
 }
 
 // readFirst waits for one byte, for MTLS_IDLE_TIMEOUT in all. The first wait is
@@ -51,8 +69,8 @@ func (c *conn) readFirst() bool {
 			return false
 		}
 		c.waitRead(c.now, span)
-		if c.shuttingDown() {
-			return false // looked at after the deadline is set: a shutdown sets its own after this
+		if c.shuttingDown() { // looked at after the deadline is set: a shutdown sets its own after this
+			return c.readLast()
 		}
 		n, err := c.tls.Read(c.first[:])
 		c.now = time.Now()

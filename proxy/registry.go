@@ -13,21 +13,42 @@ type registry struct {
 	mu       sync.Mutex
 	conns    map[*conn]struct{}
 	listener net.Listener
-	full     bool // a connection was turned away since one last ended
+	ended    <-chan struct{} // closed once nobody accepts from it
+	full     bool            // a connection was turned away since one last ended
 	draining bool
 	empty    chan struct{} // closed once draining and no connection is left
 }
 
-// serving remembers the listener, or closes it when shutdown came first.
-func (r *registry) serving(l net.Listener) bool {
+// serving remembers the listener, and what is closed when nobody accepts from it any
+// more; or closes it when shutdown came first.
+func (r *registry) serving(l net.Listener, ended <-chan struct{}) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.draining {
 		l.Close()
 		return false
 	}
-	r.listener = l
+	r.listener, r.ended = l, ended
 	return true
+}
+
+// lastCall is how long connections are accepted once nobody is to come any more:
+// the kernel has made those in its queue already, and would reset them.
+const lastCall = 20 * time.Millisecond
+
+// stopAccepting has Serve take what is in the queue, and waits for its end.
+func (r *registry) stopAccepting() {
+	r.mu.Lock()
+	listener, ended := r.listener, r.ended
+	r.mu.Unlock()
+	if listener == nil {
+		return
+	}
+	timed, able := listener.(interface{ SetDeadline(time.Time) error })
+	if !able || timed.SetDeadline(time.Now().Add(lastCall)) != nil {
+		listener.Close()
+	}
+	<-ended
 }
 
 // add reports ok false when the connection must be closed at once, and news
@@ -75,6 +96,18 @@ func (r *registry) drain() {
 		c.drain()
 	}
 	r.signal()
+}
+
+// unasked reports whether an HTTP/2 connection has not had a request yet.
+func (r *registry) unasked() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for c := range r.conns {
+		if streams := c.streams.Load(); streams != nil && streams.unasked() {
+			return true
+		}
+	}
+	return false
 }
 
 // cut closes what is still open, without a clean end, and counts the requests

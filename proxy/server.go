@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"net"
+	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -28,6 +29,7 @@ type Server struct {
 	pool     *upstream.Pool
 	h2c      *upstream.H2C // nil: the application speaks HTTP/1.1
 	framer   *framer       // of HTTP/2
+	late     *framer       // of connections that are only being made when a shutdown begins
 	conns    registry
 	memory   housekeeper
 	events   events
@@ -76,7 +78,7 @@ func NewServer(config *Config, material *Material, log *zap.Logger) (*Server, er
 	s.life, s.end = context.WithCancel(context.Background())
 	s.works.New = func() any { return newWork(bufferSize, 2*bufferSize) }
 	s.streamWorks.New = func() any { return newWork(streamIn, streamOut) }
-	s.framer = newFramer(s)
+	s.framer, s.late = newFramer(s), newFramer(s)
 	s.conns.limit = int(config.MaxConnections)
 	s.tickets = newTicketKeys(config.SessionTimeout.Duration)
 	s.asked = make(chan chan struct{})
@@ -109,7 +111,9 @@ func (s *Server) wall(now time.Time) time.Time {
 // Serve accepts until the listener is closed, which Shutdown does. It returns
 // nil then.
 func (s *Server) Serve(listener net.Listener) error {
-	if !s.conns.serving(listener) {
+	ended := make(chan struct{})
+	defer close(ended)
+	if !s.conns.serving(listener, ended) {
 		return nil
 	}
 	s.log.Info("listening", zap.String("addr", listenName(listener.Addr())),
@@ -121,8 +125,10 @@ func (s *Server) Serve(listener net.Listener) error {
 		switch {
 		case err == nil:
 			pause = 0
-			go s.handshake(socket)
-		case errors.Is(err, net.ErrClosed):
+			if c := s.take(socket); c != nil {
+				go s.handshake(c)
+			}
+		case errors.Is(err, net.ErrClosed), errors.Is(err, os.ErrDeadlineExceeded): // see stopAccepting
 			return nil
 		default:
 			// Out of file descriptors, mostly: accepting again at once would
@@ -147,18 +153,27 @@ func (s *Server) dial() (*upstream.Conn, error) {
 	return up, nil
 }
 
-// await waits for the connections to end, or for ctx.
+// await waits for the connections to end, or for ctx. Those over HTTP/2 are told of
+// the end, which net/http does for all at once, not before each of them has had its
+// first request, or the time for it.
 func (s *Server) await(ctx context.Context) {
+	begin := time.Now()
 	again := time.NewTicker(goAwayEvery)
 	defer again.Stop()
 	for {
-		s.framer.goAway()
 		select {
 		case <-s.conns.empty:
 			return
 		case <-ctx.Done():
 			return
-		case <-again.C:
+		case now := <-again.C:
+			late := now.Sub(begin) > 2*handshakeGrace
+			if late || !s.conns.unasked() {
+				s.framer.goAway()
+			}
+			if late {
+				s.late.goAway()
+			}
 		}
 	}
 }
@@ -166,6 +181,7 @@ func (s *Server) await(ctx context.Context) {
 // Shutdown closes the listener and the idle connections, lets requests in
 // flight finish until ctx is done, then cuts them. It returns how many it cut.
 func (s *Server) Shutdown(ctx context.Context) int {
+	s.conns.stopAccepting()
 	s.conns.drain()
 	s.await(ctx)
 	s.starting.Lock() // a Start that comes later begins nothing
@@ -178,6 +194,7 @@ func (s *Server) Shutdown(ctx context.Context) int {
 	}
 	<-s.conns.empty
 	s.framer.stop()
+	s.late.stop()
 	s.keepers.Wait()
 	if s.ocsp != nil {
 		s.ocsp.Close()

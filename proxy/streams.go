@@ -104,6 +104,12 @@ func (s *streams) state(state http.ConnState) {
 	}
 }
 
+func (s *streams) unasked() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.total == 0
+}
+
 // list is the exchanges in flight.
 func (s *streams) list() []*stream {
 	s.mu.Lock()
