@@ -10,8 +10,6 @@ import (
 	"syscall"
 	"testing"
 	"time"
-
-	"golang.org/x/net/http2"
 )
 
 // A client that has only just made its connection cannot know that the sidecar is
@@ -44,14 +42,10 @@ func asksOver(secure *tls.Conn, protocol string) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	if protocol == "h2" {
-		client, err := (&http2.Transport{}).NewClientConn(secure)
-		if err != nil {
-			return nil, err
-		}
-		return client.RoundTrip(request)
+	transport := &http.Transport{
+		ForceAttemptHTTP2: protocol == "h2",
+		DialTLSContext:    func(context.Context, string, string) (net.Conn, error) { return secure, nil },
 	}
-	transport := &http.Transport{DialTLSContext: func(context.Context, string, string) (net.Conn, error) { return secure, nil }}
 	return transport.RoundTrip(request)
 }
 
