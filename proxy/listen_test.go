@@ -177,11 +177,7 @@ func TestTheFamiliesOfAListenerAreThoseOfItsAddress(t *testing.T) {
 			}
 		}
 		app := startBackend(t, answering(okAnswer))
-		s := startSidecar(t, app.url, "MTLS_LISTEN_ADDR="+test.addr)
-		_, port, err := net.SplitHostPort(s.addr)
-		if err != nil {
-			t.Fatal(err)
-		}
+		s, port := startAlone(t, app, test.addr)
 		for host, want := range map[string]bool{"127.0.0.1": test.v4, "::1": test.v6} {
 			s.addr = net.JoinHostPort(host, port)
 			if conn, err := net.DialTimeout("tcp", s.addr, hang); err == nil != want {
@@ -195,6 +191,34 @@ func TestTheFamiliesOfAListenerAreThoseOfItsAddress(t *testing.T) {
 			s.dial(t, nil).wantAddress(app, host)
 		}
 	}
+}
+
+// startAlone starts a sidecar on a port that nobody else listens on at either
+// family's loopback: the kernel gives a port of one family that another program has
+// of the other.
+func startAlone(t *testing.T, app *backend, addr string) (s *sidecar, port string) {
+	t.Helper()
+	for range 10 {
+		probe, err := net.Listen("tcp", ":0") // of both families
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, port, err = net.SplitHostPort(probe.Addr().String())
+		probe.Close()
+		if err != nil {
+			t.Fatal(err)
+		}
+		s = newSidecar(t, app.url, "MTLS_LISTEN_ADDR="+strings.TrimSuffix(addr, "0")+port)
+		listener, err := s.Listen()
+		if err != nil {
+			continue // somebody was faster
+		}
+		listener.Close()
+		s.start(t)
+		return s, port
+	}
+	t.Fatal("no port is free")
+	return nil, ""
 }
 
 // peerOf is a connection with a peer of the test's choice.
