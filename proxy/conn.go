@@ -111,6 +111,9 @@ func (c *conn) serve() {
 		c.server.conns.remove(c)
 		return
 	}
+	c.waking.Lock() // drain may be about to set its deadline for the handshake, which is over
+	_ = c.socket.SetDeadline(time.Time{})
+	c.waking.Unlock()
 	c.identify()
 	c.now = time.Now()
 	if c.tls.ConnectionState().NegotiatedProtocol == "h2" {

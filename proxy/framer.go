@@ -155,8 +155,8 @@ func (f *framer) goAway() {
 
 // stop ends what has been started, once no connection is left.
 func (f *framer) stop() {
+	_ = f.server.Close() // first, or the end of Accept would be news to it
 	_ = f.Close()
-	_ = f.server.Close()
 	f.serving.Wait()
 }
 

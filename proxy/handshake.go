@@ -55,8 +55,8 @@ func clientAuth(config *Config) tls.ClientAuthType {
 	}
 }
 
-// take registers a new connection. Nil: it was turned away.
-func (s *Server) take(socket net.Conn) *conn {
+// take goes on with a new connection, or turns it away.
+func (s *Server) take(socket net.Conn) {
 	c := newConn(s, socket, remoteIP(socket))
 	_ = socket.SetDeadline(time.Now().Add(s.config.HandshakeTimeout.Duration))
 	if ok, news := s.conns.add(c); !ok {
@@ -68,10 +68,10 @@ func (s *Server) take(socket net.Conn) *conn {
 				addressField(c.remote), zap.Int("max_connections", s.conns.limit))
 		}
 		socket.Close()
-		return nil
+		return
 	}
 	c.hint = uint32(s.accepted.Add(1))
-	return c
+	go s.handshake(c)
 }
 
 // handshake runs on a goroutine of its own and hands the finished connection to
@@ -91,7 +91,6 @@ func (s *Server) handshake(c *conn) {
 		s.conns.remove(c)
 		return
 	}
-	_ = socket.SetDeadline(time.Time{})
 	s.metrics.handshake(c, handshakeOK)
 	s.memory.handshake()
 	go c.serve()

@@ -32,22 +32,17 @@ func (r *registry) serving(l net.Listener, ended <-chan struct{}) bool {
 	return true
 }
 
-// lastCall is how long connections are accepted once nobody is to come any more:
-// the kernel has made those in its queue already, and would reset them.
-const lastCall = 20 * time.Millisecond
-
-// stopAccepting has Serve take what is in the queue, and waits for its end.
-func (r *registry) stopAccepting() {
+// stopAccepting takes what is in the listener's queue, closes it, and waits for
+// Serve to have taken what it has accepted.
+func (r *registry) stopAccepting(take func(net.Conn)) {
 	r.mu.Lock()
 	listener, ended := r.listener, r.ended
 	r.mu.Unlock()
 	if listener == nil {
 		return
 	}
-	timed, able := listener.(interface{ SetDeadline(time.Time) error })
-	if !able || timed.SetDeadline(time.Now().Add(lastCall)) != nil {
-		listener.Close()
-	}
+	acceptRest(listener, take)
+	listener.Close()
 	<-ended
 }
 

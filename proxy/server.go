@@ -5,7 +5,6 @@ import (
 	"crypto/tls"
 	"errors"
 	"net"
-	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -125,10 +124,8 @@ func (s *Server) Serve(listener net.Listener) error {
 		switch {
 		case err == nil:
 			pause = 0
-			if c := s.take(socket); c != nil {
-				go s.handshake(c)
-			}
-		case errors.Is(err, net.ErrClosed), errors.Is(err, os.ErrDeadlineExceeded): // see stopAccepting
+			s.take(socket)
+		case errors.Is(err, net.ErrClosed):
 			return nil
 		default:
 			// Out of file descriptors, mostly: accepting again at once would
@@ -181,7 +178,7 @@ func (s *Server) await(ctx context.Context) {
 // Shutdown closes the listener and the idle connections, lets requests in
 // flight finish until ctx is done, then cuts them. It returns how many it cut.
 func (s *Server) Shutdown(ctx context.Context) int {
-	s.conns.stopAccepting()
+	s.conns.stopAccepting(s.take)
 	s.conns.drain()
 	s.await(ctx)
 	s.starting.Lock() // a Start that comes later begins nothing

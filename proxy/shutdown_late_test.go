@@ -9,7 +9,6 @@ import (
 	"sync"
 	"syscall"
 	"testing"
-	"time"
 )
 
 // A client that has only just made its connection cannot know that the sidecar is
@@ -116,21 +115,21 @@ func TestAShutdownServesTheFirstRequestOfWhoHasJustConnected(t *testing.T) {
 	}
 }
 
-// queued accepts nothing before its deadline is set.
+// queued accepts nothing until it is closed.
 type queued struct {
 	*net.TCPListener
-	once sync.Once
-	set  chan struct{}
+	once   sync.Once
+	closed chan struct{}
 }
 
 func (q *queued) Accept() (net.Conn, error) {
-	<-q.set
+	<-q.closed
 	return q.TCPListener.Accept()
 }
 
-func (q *queued) SetDeadline(at time.Time) error {
-	defer q.once.Do(func() { close(q.set) })
-	return q.TCPListener.SetDeadline(at)
+func (q *queued) Close() error {
+	defer q.once.Do(func() { close(q.closed) })
+	return q.TCPListener.Close()
 }
 
 func TestAShutdownServesWhoStandsInTheKernelsQueue(t *testing.T) {
@@ -140,7 +139,7 @@ func TestAShutdownServesWhoStandsInTheKernelsQueue(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	q := &queued{TCPListener: listener.(*net.TCPListener), set: make(chan struct{})}
+	q := &queued{TCPListener: listener.(*net.TCPListener), closed: make(chan struct{})}
 	served := make(chan error, 1)
 	go func() { served <- s.Serve(q) }()
 	waitFor(t, "Serve", func() bool {

@@ -144,8 +144,10 @@ func TestGoSeesNoFailureWhenAReplicaStops(t *testing.T) {
 				}
 				request, _ := http.NewRequest("POST", c.base+path, strings.NewReader("x"))
 				got, err := c.try(request)
-				if err != nil || got.StatusCode != 200 || string(got.body) != "hello" || got.saw() != saw("client") {
-					t.Errorf("request %d: got %q, %q (%v)", n, got.body, got.saw(), err)
+				if err != nil {
+					t.Errorf("request %d: %v", n, err)
+				} else if got.StatusCode != 200 || string(got.body) != "hello" || got.saw() != saw("client") {
+					t.Errorf("request %d: got %q, %q", n, got.body, got.saw())
 				}
 			}
 		})

@@ -1,0 +1,8 @@
+//go:build !linux
+
+package proxy
+
+import "net"
+
+// acceptRest leaves what stands in the queue to its fate.
+func acceptRest(net.Listener, func(net.Conn)) {}
