@@ -31,7 +31,7 @@ func documents(t *testing.T) []document {
 		switch {
 		case err != nil:
 			return err
-		case entry.IsDir() && path == filepath.Join(root, "tests"):
+		case entry.IsDir() && (path == filepath.Join(root, "tests") || entry.Name() == "node_modules"):
 			return fs.SkipDir
 		case entry.IsDir() || filepath.Ext(path) != ".yaml" && filepath.Ext(path) != ".yml":
 			return nil
