@@ -79,9 +79,10 @@ func TestTheMedianIsTheMiddle(t *testing.T) {
 }
 
 func TestOnlyFlagsThatMakeSenseAreTaken(t *testing.T) {
-	for _, args := range [][]string{{"-rounds", "0"}, {"footprint"}} {
+	for _, args := range [][]string{{"-rounds", "0"}, {"-d", "0s"}, {"-work", "small,nonsense"}, {"-peers", "nobody"}, {"nonsense"}, {"-rate", "-1"},
+		{"footprint", "-rounds", "0"}, {"footprint", "footprint"}} {
 		var out strings.Builder
-		if err := run(args, &out); err == nil || out.Len() > 0 {
+		if err := run(t.Context(), args, &out); err == nil || out.Len() > 0 {
 			t.Errorf("%q: got no error, and %q", args, out.String())
 		}
 	}
