@@ -32,8 +32,8 @@ func usageNow() (usage, error) {
 	return usage{time.Now(), all, ours}, err
 }
 
-// busyTime adds up the first line of proc_stat(5), but for idle and iowait, and for
-// guest and guest_nice, which count in user and nice.
+// busyTime adds up user, nice and system of the first line of proc_stat(5): what
+// programs used. Interrupts are the load's own, since its packets go over loopback.
 func busyTime(text string) (time.Duration, error) {
 	line, _, _ := strings.Cut(text, "\n")
 	fields := strings.Fields(line)
@@ -41,14 +41,12 @@ func busyTime(text string) (time.Duration, error) {
 		return 0, fmt.Errorf("/proc/stat does not begin with the processors' times: %q", line)
 	}
 	var ticks int64
-	for i, field := range fields[1:9] {
+	for _, field := range fields[1:4] {
 		n, err := strconv.ParseInt(field, 10, 64)
 		if err != nil {
 			return 0, fmt.Errorf("/proc/stat has a time that is no number: %w", err)
 		}
-		if i != 3 && i != 4 {
-			ticks += n
-		}
+		ticks += n
 	}
 	return time.Duration(ticks) * (time.Second / ticksPerSecond), nil
 }
