@@ -26,12 +26,11 @@ type Admin struct {
 	address net.Addr
 	opened  time.Time
 	build   Build
-	now     func() time.Time
 }
 
 // OpenAdmin binds MTLS_ADMIN_ADDR and answers there until Close.
 func OpenAdmin(config *Config, logging *Logging, drain *Drain) (*Admin, error) {
-	a := &Admin{config: config, drain: drain, served: make(chan struct{}), opened: time.Now(), build: ReadBuild(), now: time.Now}
+	a := &Admin{config: config, drain: drain, served: make(chan struct{}), opened: time.Now(), build: ReadBuild()}
 	if config.AdminAddr.Off() {
 		close(a.served)
 		return a, nil

@@ -46,7 +46,7 @@ func missing(t *testing.T, why string) {
 // The whole of it, once around: what it prints of nginx and of us is a row each.
 func TestNginxAndWeAreCompared(t *testing.T) {
 	if runtime.GOOS != "linux" {
-		t.Skip("it asks Linux's /proc")
+		missing(t, "there is no /proc of Linux's")
 	}
 	need(t, "nginx")
 	if _, _, err := cores(); err != nil {
@@ -96,7 +96,7 @@ func burn(much string) {
 
 func TestProcessorTimeIsThatOfTheWholeTree(t *testing.T) {
 	if runtime.GOOS != "linux" {
-		t.Skip("it asks Linux's /proc")
+		missing(t, "there is no /proc of Linux's")
 	}
 	for _, how := range []string{burnt, "tree"} {
 		cmd := exec.Command(os.Args[0])

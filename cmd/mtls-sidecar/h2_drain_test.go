@@ -23,11 +23,19 @@ type service struct {
 
 func startService(t *testing.T, replicas [2]string) *service {
 	t.Helper()
+	s := &service{}
+	s.addr = balances(t, func(conn net.Conn) { s.pass(conn, replicas) })
+	return s
+}
+
+// balances has each connection passed on, until the test ends, which waits for all
+// of them. It returns the address.
+func balances(t *testing.T, pass func(net.Conn)) string {
+	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &service{addr: listener.Addr().String()}
 	var passing sync.WaitGroup
 	t.Cleanup(func() {
 		listener.Close()
@@ -39,10 +47,22 @@ func startService(t *testing.T, replicas [2]string) *service {
 			if err != nil {
 				return
 			}
-			passing.Go(func() { s.pass(conn, replicas) })
+			passing.Go(func() { pass(conn) })
 		}
 	})
-	return s
+	return listener.Addr().String()
+}
+
+// splice relays both ways, the way each ends included.
+func splice(a, b net.Conn) {
+	var both sync.WaitGroup
+	for _, way := range [][2]net.Conn{{a, b}, {b, a}} {
+		both.Go(func() {
+			_, _ = io.Copy(way[1], way[0])
+			_ = way[1].(*net.TCPConn).CloseWrite()
+		})
+	}
+	both.Wait()
 }
 
 func (s *service) pass(conn net.Conn, replicas [2]string) {
@@ -54,14 +74,7 @@ func (s *service) pass(conn net.Conn, replicas [2]string) {
 		}
 		defer to.Close()
 		s.served[i].Add(1)
-		var both sync.WaitGroup
-		for _, way := range [][2]net.Conn{{conn, to}, {to, conn}} {
-			both.Go(func() {
-				_, _ = io.Copy(way[1], way[0])
-				_ = way[1].(*net.TCPConn).CloseWrite()
-			})
-		}
-		both.Wait()
+		splice(conn, to)
 		return
 	}
 }

@@ -20,22 +20,10 @@ func TestDrainSaysWhyItCouldNotBegin(t *testing.T) {
 	web := httptest.NewServer(http.NotFoundHandler())
 	t.Cleanup(web.Close)
 	other := func(answers string) string {
-		listener, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { listener.Close() })
-		go func() {
-			for {
-				conn, err := listener.Accept()
-				if err != nil {
-					return
-				}
-				t.Cleanup(func() { conn.Close() })
-				_, _ = io.WriteString(conn, answers)
-			}
-		}()
-		return listener.Addr().String()
+		return listens(t, func(conn net.Conn) {
+			_, _ = io.WriteString(conn, answers)
+			_, _ = io.Copy(io.Discard, conn) // until the client has had enough
+		})
 	}
 	nobody := fmt.Sprintf("127.0.0.1:%d", freeBase(t))
 	dir := shortDir(t)

@@ -31,25 +31,8 @@ type switchboard struct {
 
 func startSwitchboard(t *testing.T, known ...string) *switchboard {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	b := &switchboard{addr: listener.Addr().String(), known: known}
-	var passing sync.WaitGroup
-	t.Cleanup(func() {
-		listener.Close()
-		passing.Wait()
-	})
-	passing.Go(func() {
-		for {
-			conn, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			passing.Go(func() { b.pass(t.Context(), conn) })
-		}
-	})
+	b := &switchboard{known: known}
+	b.addr = balances(t, func(conn net.Conn) { b.pass(t.Context(), conn) })
 	return b
 }
 
@@ -72,14 +55,7 @@ func (b *switchboard) pass(ctx context.Context, conn net.Conn) {
 		conn.Close()
 		to.Close()
 	})()
-	var both sync.WaitGroup
-	for _, way := range [][2]net.Conn{{conn, to}, {to, conn}} {
-		both.Go(func() {
-			_, _ = io.Copy(way[1], way[0])
-			_ = way[1].(*net.TCPConn).CloseWrite()
-		})
-	}
-	both.Wait()
+	splice(conn, to)
 }
 
 // now has the balancer know of these alone.
