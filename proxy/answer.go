@@ -32,9 +32,7 @@ func (x *exchange) relayAnswer(source *http1.Reader, r *http1.Response) (ending,
 		body = x.call.framing(body)
 	}
 	w.downBody.Reset(source, body, r.Length)
-	if r.Length >= largeAnswer {
-		x.enlarge(source)
-	}
+	x.enlarge(source, r.Length)
 	err := x.relayBody(source, framing)
 	if err == nil {
 		err = x.flush()
@@ -123,15 +121,13 @@ func (x *exchange) answerField(r *http1.Response, field *http1.Field) (value []b
 // relayBody gathers what is there and writes before it waits.
 func (x *exchange) relayBody(source *http1.Reader, f answerFraming) error {
 	w := x.work
-	for relayed := 0; ; {
+	for relayed := int64(0); ; {
 		if !w.downBody.Ready() {
 			if err := x.push(); err != nil {
 				return err
 			}
 		}
-		if relayed >= largeAnswer {
-			x.enlarge(source)
-		}
+		x.enlarge(source, relayed)
 		piece, err := w.downBody.Next()
 		if err == io.EOF {
 			trailers := x.answerTrailers()
@@ -152,7 +148,7 @@ func (x *exchange) relayBody(source *http1.Reader, f answerFraming) error {
 		if err != nil {
 			return err
 		}
-		relayed += len(piece)
+		relayed += int64(len(piece))
 		x.account.bytes += int64(len(piece))
 	}
 }

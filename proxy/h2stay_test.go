@@ -130,7 +130,7 @@ func TestOverHTTP2NoLargeBufferIsLent(t *testing.T) {
 	for _, x := range []*exchange{&one.exchange, plain} {
 		var r http1.Reader
 		r.Reset(strings.NewReader(""), x.work.answerIn)
-		x.enlarge(&r)
+		x.enlarge(&r, largeAnswer)
 		if lent, want := x.work.large != nil, x.stream == nil; lent != want {
 			t.Errorf("over HTTP/2 %t: a large buffer lent: %t, want %t", x.stream != nil, lent, want)
 		}

@@ -172,6 +172,7 @@ func ofOneCarrier() map[string][]string {
 			"TestMetrics*",
 		},
 		"a part of the sidecar by itself, or what it allocates": {
+			"TestALargeAnswerLeavesNothingCorked",
 			"TestALoggedRequestCostsNoAllocation",
 			"TestABodyCountsAsReadBeforeItsLastPieceIsSent",
 			"TestAConnectionIsNotKeptWhenTheLastPieceOfABodyWasNotSent",

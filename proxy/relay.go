@@ -248,7 +248,13 @@ func (x *exchange) send(p []byte) error {
 	if x.stream != nil {
 		return x.sent(x.stream.write(p))
 	}
+	if len(p) <= bufferSize {
+		_, err := x.conn.tls.Write(p)
+		return x.sent(err)
+	}
+	x.conn.wire.cork()
 	_, err := x.conn.tls.Write(p)
+	x.conn.wire.uncork()
 	return x.sent(err)
 }
 

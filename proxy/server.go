@@ -42,7 +42,8 @@ type Server struct {
 	probes   probes
 	exposure exposure
 
-	works, streamWorks sync.Pool // of *work, for HTTP/1.1 and HTTP/2
+	works, streamWorks sync.Pool    // of *work, for HTTP/1.1 and HTTP/2
+	hugeLent           atomic.Int32 // huge buffers of answers
 
 	belief   belief
 	troubles troubles

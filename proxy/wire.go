@@ -3,6 +3,7 @@ package proxy
 import (
 	"errors"
 	"net"
+	"syscall"
 	"time"
 )
 
@@ -13,6 +14,7 @@ import (
 type wire struct {
 	net.Conn
 	owner *conn
+	raw   syscall.RawConn // made with the first large answer
 }
 
 func (w *wire) Read(p []byte) (int, error) {

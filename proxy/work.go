@@ -2,7 +2,7 @@ package proxy
 
 import (
 	"os"
-	"sync"
+	"sync/atomic"
 
 	"mtls-sidecar/proxy/http1"
 )
@@ -32,7 +32,10 @@ type work struct {
 
 	answer answerSource
 
-	large *[largeSize]byte // lent in place of answerIn while a large answer is relayed
+	// Lent in place of answerIn while a large answer is relayed.
+	large    *[largeSize]byte
+	huge     *[hugeSize]byte
+	hugeLent *atomic.Int32 // where huge is counted
 
 	in       []byte            // lent to client
 	bodyIn   *[bufferSize]byte // over HTTP/2, lent in its place while there is a body
@@ -46,32 +49,6 @@ const (
 	streamIn  = 4 << 10
 	streamOut = 8 << 10
 )
-
-// largeSize is read at once from the application once an answer has turned out
-// to be large: a quarter of the reads, and the application is woken as rarely.
-const (
-	largeSize   = 4 * bufferSize
-	largeAnswer = 2 * bufferSize
-)
-
-var largeBuffers = sync.Pool{New: func() any { return new([largeSize]byte) }}
-
-// enlarge lends the reader of an answer a large buffer. Over HTTP/2 a frame is what
-// is worth reading at once, and there may be hundreds of readers.
-func (x *exchange) enlarge(r *http1.Reader) {
-	if w := x.work; w.large == nil && x.stream == nil {
-		w.large = largeBuffers.Get().(*[largeSize]byte)
-		r.Grow(w.large[:])
-	}
-}
-
-// shrink gives the large buffer back; nobody may read from it any more.
-func (w *work) shrink() {
-	if w.large != nil {
-		largeBuffers.Put(w.large)
-		w.large = nil
-	}
-}
 
 func newWork(in, out int) *work {
 	w := &work{in: make([]byte, in), answerIn: make([]byte, bufferSize), outArray: make([]byte, out)}
