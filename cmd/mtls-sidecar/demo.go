@@ -138,20 +138,23 @@ func (s *demoSidecar) stop() {
 	s.desk.Close()
 }
 
+// curlLines are for another terminal. The README shows them with their answers.
 func curlLines(folder, address string) string {
-	in := func(name string) string { return filepath.Join(folder, name) }
-	base := fmt.Sprintf("  curl --cacert %s", in("ca.crt"))
+	const base = "  curl --cacert ca.crt"
 	with := func(name string) string {
-		return fmt.Sprintf("%s --cert %s --key %s", base, in(name+".crt"), in(name+".key"))
+		return fmt.Sprintf("%s --cert %s.crt --key %s.key", base, name, name)
 	}
+	const json = "-H 'Accept: application/json'" // the same in one line of text
 	return fmt.Sprintf(`
-Try it yourself:
+Try it yourself, in another terminal:
 
+  cd "%s"
 %s https://%s/
 %s https://%s/protected
 %s https://%s/protected
 %s -H 'VERIFIED: SUCCESS' -H 'DN: CN=admin' https://%s/protected
-%s https://%s/
-%s https://%s/
-`, base, address, base, address, with("client"), address, base, address, with("expired"), address, with("stranger"), address)
+%s %s https://%s/
+%s %s https://%s/
+`, folder, base, address, base, address, with("client"), address, base, address,
+		with("expired"), json, address, with("stranger"), json, address)
 }

@@ -134,8 +134,8 @@ func TestDemoTablesRowsAreCompleteEvenWhenNobodyAnswers(t *testing.T) {
 
 func TestDemosCurlLinesNameFilesAndAddress(t *testing.T) {
 	text := curlLines("/folder", "localhost:8443")
-	for _, want := range []string{"curl --cacert /folder/ca.crt", "--cert /folder/client.crt --key /folder/client.key", "https://localhost:8443/protected",
-		"/folder/expired.crt", "/folder/stranger.crt", "VERIFIED: SUCCESS"} {
+	for _, want := range []string{`cd "/folder"`, "curl --cacert ca.crt https://localhost:8443/\n", "--cert client.crt --key client.key https://localhost:8443/protected",
+		"--cert expired.crt", "--cert stranger.crt", "VERIFIED: SUCCESS"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("%s is not in\n%s", want, text)
 		}
