@@ -14,11 +14,14 @@ const (
 	quiet = 5 * time.Second // without another one, before it is done
 )
 
-// housekeeper gives a burst's garbage back once the burst is over. Where
-// connections come all the time it does nothing: they collect as they go.
+// housekeeper gives a burst's garbage back once the burst is over, and once more when
+// the connections that it made wait shallowly: stacks shrink only when memory is
+// collected. Where connections come all the time it does nothing: they collect as they go.
 type housekeeper struct {
+	deep  time.Duration // how long a connection that has gone idle needs its stack, at most
 	mu    sync.Mutex
-	count int // handshakes since the last collection
+	count int  // handshakes since the last collection
+	again bool // one collection is to follow the next
 	timer *time.Timer
 }
 
@@ -26,11 +29,13 @@ func (h *housekeeper) handshake() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.count++
-	switch {
-	case h.count < surge:
-	case h.timer == nil:
+	if h.count < surge {
+		return
+	}
+	h.again = true
+	if h.timer == nil {
 		h.timer = time.AfterFunc(quiet, h.tidy)
-	default:
+	} else {
 		h.timer.Reset(quiet)
 	}
 }
@@ -38,6 +43,10 @@ func (h *housekeeper) handshake() {
 func (h *housekeeper) tidy() {
 	h.mu.Lock()
 	h.count = 0
+	if h.again {
+		h.again = false
+		h.timer.Reset(max(h.deep-quiet, 0) + time.Second)
+	}
 	h.mu.Unlock()
 	debug.FreeOSMemory()
 }

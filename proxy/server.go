@@ -78,6 +78,7 @@ func NewServer(config *Config, material *Material, log *zap.Logger) (*Server, er
 	s.life, s.end = context.WithCancel(context.Background())
 	s.works.New = func() any { return newWork(bufferSize, 2*bufferSize) }
 	s.streamWorks.New = func() any { return newWork(streamIn, streamOut) }
+	s.memory.deep = config.firstWait() + config.firstWait()/8
 	s.framer, s.late = newFramer(s), newFramer(s)
 	s.conns.limit = int(config.MaxConnections)
 	s.tickets = newTicketKeys(config.SessionTimeout.Duration)

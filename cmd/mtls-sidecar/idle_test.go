@@ -29,7 +29,7 @@ func TestFiveThousandIdleConnectionsStayWithinTheirMemory(t *testing.T) {
 	app := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ok") }))
 	t.Cleanup(app.Close)
 	s, certificate := mintedFiles(t)
-	p := startSidecar(t, s.with(settings{"MTLS_UPSTREAM_URL": app.URL, "MTLS_IDLE_TIMEOUT": "30m", "MTLS_HEADER_TIMEOUT": "1s"}))
+	p := startSidecar(t, s.with(settings{"MTLS_UPSTREAM_URL": app.URL, "MTLS_IDLE_TIMEOUT": "30m", "MTLS_HEADER_TIMEOUT": "8s"}))
 	c := client{cert: &certificate, version: tls.VersionTLS13}
 
 	var held sync.Map
