@@ -9,6 +9,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"testing/fstest"
 	"time"
 )
 
@@ -133,21 +134,29 @@ func TestProcessorTimeIsThatOfTheWholeTree(t *testing.T) {
 	}
 }
 
-// proc_stat(5): user, nice, system, idle, iowait, irq, softirq, steal, guest, guest_nice.
 func TestStrangersAreNoticed(t *testing.T) {
-	busy, err := busyTime("cpu  100 20 30 9999 7777 4 5 1 50 50\ncpu0 1 1 1 1 1 1 1 1 1 1\n")
-	if err != nil || busy != 1500*time.Millisecond {
-		t.Errorf("got %s, %v, want 1.5s", busy, err)
+	stat := func(name string, parent int, times string) *fstest.MapFile {
+		return &fstest.MapFile{Data: fmt.Appendf(nil, "7 (%s) S %d 7 7 0 -1 4194560 100 0 0 0 %s 20 0 1 0 55 9 9", name, parent, times)}
 	}
-	if _, err := busyTime("intr 1 2 3\n"); err == nil {
-		t.Error("got no error where there is no such line")
+	proc := fstest.MapFS{
+		"stat":      &fstest.MapFile{Data: []byte("cpu  999999 0 0 0 0 0 0 0 0 0\n")},
+		"1/stat":    stat("init", 0, "10 20 30 40"),
+		"2/stat":    stat("kthreadd", 0, "1000 0 0 0"),
+		"22/stat":   stat("ksoftirqd/1", 2, "0 1000 0 0"),
+		"300/stat":  stat("a stranger) 2 (", 1, "400 100 0 0"),
+		"400/stat":  stat("bench", 1, "1000 1000 1000 1000"),
+		"401/stat":  stat("nginx", 400, "1000 1000 1000 1000"),
+		"self/stat": stat("bench", 1, "1000 1000 1000 1000"),
 	}
-	// 10 s, in which 12 s of two cores were used, 9 s of them by us: 0.3 of a core.
-	before := usage{time.Unix(100, 0), 50 * time.Second, 20 * time.Second}
-	if got := before.remark(usage{time.Unix(110, 0), 62 * time.Second, 29 * time.Second}); !strings.Contains(got, "30 % of a core") {
+	used, err := othersTime(proc, []int{400, 401})
+	if err != nil || used != 6*time.Second {
+		t.Errorf("got %s, %v, want 6s: of init and the stranger", used, err)
+	}
+	before := usage{time.Unix(100, 0), 50 * time.Second}
+	if got := before.remark(usage{time.Unix(110, 0), 53 * time.Second}); !strings.Contains(got, "30 % of a core") {
 		t.Errorf("got %q", got)
 	}
-	if got := before.remark(usage{time.Unix(110, 0), 62 * time.Second, 31600 * time.Millisecond}); got != "" {
+	if got := before.remark(usage{time.Unix(110, 0), 50400 * time.Millisecond}); got != "" {
 		t.Errorf("4 %% of a core: got %q, want no remark", got)
 	}
 }

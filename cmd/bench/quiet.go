@@ -2,7 +2,9 @@ package main
 
 import (
 	"fmt"
+	"io/fs"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -12,48 +14,60 @@ import (
 // says that they did: what runs beside a peer takes its turn from it.
 const strangers = 0.05
 
-// usage is what the machine's processors have done so far.
+// usage is what programs other than this one, and what it has started, had used by a
+// moment.
 type usage struct {
 	at   time.Time
-	all  time.Duration // by everybody
-	ours time.Duration // by this process and all that it started
+	used time.Duration
 }
 
 func usageNow() (usage, error) {
-	text, err := os.ReadFile("/proc/stat")
+	used, err := othersTime(os.DirFS("/proc"), treeOf(os.Getpid()))
 	if err != nil {
 		return usage{}, fmt.Errorf("%w; the comparison runs on Linux alone", err)
 	}
-	all, err := busyTime(string(text))
-	if err != nil {
-		return usage{}, err
-	}
-	ours, err := processorTime(os.Getpid())
-	return usage{time.Now(), all, ours}, err
+	return usage{time.Now(), used}, nil
 }
 
-// busyTime adds up user, nice and system of the first line of proc_stat(5): what
-// programs used. Interrupts are the load's own, since its packets go over loopback.
-func busyTime(text string) (time.Duration, error) {
-	line, _, _ := strings.Cut(text, "\n")
-	fields := strings.Fields(line)
-	if len(fields) < 9 || fields[0] != "cpu" {
-		return 0, fmt.Errorf("/proc/stat does not begin with the processors' times: %q", line)
+// othersTime adds up what all processes but ours have used. The sum that proc_stat(5)
+// has is no help: it is sampled, and counts the interrupts that our load makes. Kernel
+// threads are left out, as they work for our load, too.
+func othersTime(proc fs.FS, ours []int) (time.Duration, error) {
+	processes, err := fs.ReadDir(proc, ".")
+	if err != nil {
+		return 0, err
 	}
-	var ticks int64
-	for _, field := range fields[1:4] {
-		n, err := strconv.ParseInt(field, 10, 64)
-		if err != nil {
-			return 0, fmt.Errorf("/proc/stat has a time that is no number: %w", err)
+	var total time.Duration
+	for _, one := range processes {
+		pid, err := strconv.Atoi(one.Name())
+		if err != nil || slices.Contains(ours, pid) {
+			continue
 		}
-		ticks += n
+		text, err := fs.ReadFile(proc, one.Name()+"/stat")
+		if err != nil || isKernelThread(pid, string(text)) {
+			continue // or it has ended meanwhile
+		}
+		used, err := statTime(text)
+		if err != nil {
+			return 0, err
+		}
+		total += used
 	}
-	return time.Duration(ticks) * (time.Second / ticksPerSecond), nil
+	return total, nil
+}
+
+// kthreadd is the process that all kernel threads are children of.
+const kthreadd = 2
+
+// isKernelThread reads field 4 of proc_pid_stat(5), the parent.
+func isKernelThread(pid int, stat string) bool {
+	fields := strings.Fields(stat[strings.LastIndexByte(stat, ')')+1:])
+	return pid == kthreadd || len(fields) > 1 && fields[1] == strconv.Itoa(kthreadd)
 }
 
 // remark says what strangers used between two looks; nothing where that was little.
 func (u usage) remark(later usage) string {
-	share := float64((later.all-u.all)-(later.ours-u.ours)) / float64(later.at.Sub(u.at))
+	share := float64(later.used-u.used) / float64(later.at.Sub(u.at))
 	if share <= strangers {
 		return ""
 	}
