@@ -9,7 +9,6 @@ import (
 	"os"
 	"runtime"
 	"strings"
-	"syscall"
 	"time"
 )
 
@@ -134,6 +133,11 @@ func (c *comparison) run(ctx context.Context, stdout io.Writer) error {
 		}
 		c.progress.clear()
 		if err := t.write(stdout, c.options.markdown); err != nil {
+			return err
+		}
+	}
+	if len(findings) > 1 {
+		if err := writeTables(stdout, overview(findings), c.options.markdown); err != nil {
 			return err
 		}
 	}
@@ -270,24 +274,6 @@ func (o *outcome) each(of func(measure) float64) []float64 {
 		all = append(all, of(m))
 	}
 	return all
-}
-
-// manyFiles is what a peer needs with manyConnections, each of which may need one to
-// the application.
-const manyFiles = 1 << 16
-
-// allowManyFiles raises this process's limit, and so that of all that it starts, to
-// what it is allowed; root may allow itself more.
-func allowManyFiles() error {
-	var limit syscall.Rlimit
-	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
-		return err
-	}
-	if limit.Max < manyFiles && syscall.Setrlimit(syscall.RLIMIT_NOFILE, &syscall.Rlimit{Cur: manyFiles, Max: manyFiles}) == nil {
-		return nil
-	}
-	limit.Cur = limit.Max
-	return syscall.Setrlimit(syscall.RLIMIT_NOFILE, &limit)
 }
 
 func peerNames() string {

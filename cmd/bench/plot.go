@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"html"
 	"slices"
-	"time"
 )
 
 // Sizes of the plot, in pixels.
@@ -59,16 +58,11 @@ type bar struct {
 
 // bars are those of peers that were compared with nginx.
 func (f *finding) bars() []bar {
-	cost := func(m measure) float64 { return float64(m.cost) / float64(time.Microsecond) }
-	i := slices.IndexFunc(f.outcomes, func(o *outcome) bool { return o.peer.name == standard && o.failed == nil })
-	if i < 0 {
-		return nil
-	}
-	other := f.outcomes[i].each(cost)
+	other := f.standardCosts()
 	var all []bar
 	for _, o := range f.outcomes {
 		place := slices.IndexFunc(candidates(), func(c candidate) bool { return c.name == o.peer.name })
-		if compared := ratios(o.each(cost), other); o.failed == nil && compared.median > 0 && place >= 0 {
+		if compared := ratios(o.each(microseconds), other); o.failed == nil && compared.median > 0 && place >= 0 {
 			all = append(all, bar{o.peer.name, colours()[place], compared.median})
 		}
 	}

@@ -9,20 +9,14 @@ import (
 func (f *finding) table() *table {
 	t := &table{heading: f.work.title, columns: []string{"", "CPU, µs", "of nginx's", "range", "a second", "core used",
 		fmt.Sprintf("p50, µs, at %s/s", number(f.rate)), "p99, µs", "p99.9, µs"}}
-	cost := func(m measure) float64 { return float64(m.cost) / float64(time.Microsecond) }
-	var other []float64
-	for _, o := range f.outcomes {
-		if o.peer.name == standard && o.failed == nil {
-			other = o.each(cost)
-		}
-	}
+	other := f.standardCosts()
 	for _, o := range f.outcomes {
 		if o.failed != nil {
 			t.note += fmt.Sprintf("%s is not reported: %s\n", o.peer.name, oneLine(o.failed))
 			continue
 		}
-		compared := ratios(o.each(cost), other)
-		cells := []string{o.peer.name, number(summarize(o.each(cost)).median), "", "",
+		compared := ratios(o.each(microseconds), other)
+		cells := []string{o.peer.name, number(summarize(o.each(microseconds)).median), "", "",
 			number(summarize(o.each(func(m measure) float64 { return m.rate })).median),
 			fmt.Sprintf("%.0f %%", 100*summarize(o.each(func(m measure) float64 { return m.busy })).median)}
 		if compared.median > 0 {
