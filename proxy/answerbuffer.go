@@ -8,9 +8,7 @@ import (
 )
 
 // What is read at once from the application once an answer has turned out to be
-// large. largeSize is a quarter of the reads, and the application is woken as rarely.
-// With hugeSize the kernel opens the window so wide (tcp(7), tcp_moderate_rcvbuf) that
-// most of such an answer comes without any waiting: half the CPU of 1 MiB.
+// large: the fewer reads, the more rarely the application is woken to send more.
 const (
 	largeAnswer = 2 * bufferSize
 	largeSize   = 4 * bufferSize

@@ -72,7 +72,7 @@ func (p *Pool) Get(hint uint32, now time.Time) *Conn {
 
 // Dial makes a fresh connection. The error is net.Dial's.
 func (p *Pool) Dial(ctx context.Context) (*Conn, error) {
-	dialer := net.Dialer{Timeout: p.config.ConnectTimeout}
+	dialer := net.Dialer{Timeout: p.config.ConnectTimeout, Control: boundReceived}
 	socket, err := dialer.DialContext(ctx, p.config.Network, p.config.Address)
 	if err != nil {
 		return nil, err
