@@ -87,7 +87,8 @@ const module = "mtls-sidecar"
 // not listed is new: say here what it may know.
 var arrows = map[string][]string{
 	"cmd/mtls-sidecar": {"proxy", "proxy/pki"},
-	"cmd/bench":        {"proxy", "proxy/pki"},
+	"cmd/bench":        {"proxy", "proxy/pki", "cmd/bench/soak"},
+	"cmd/bench/soak":   {"proxy/pki"},
 	"proxy":            {"proxy/trust", "proxy/http1", "proxy/upstream", "proxy/admin", "headers"},
 	"proxy/upstream":   {"proxy/http1"},
 	"proxy/admin":      {},

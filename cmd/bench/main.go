@@ -6,6 +6,7 @@
 //	go run ./cmd/bench -markdown -svg FILE  the same for a document, and a plot of it
 //	go run ./cmd/bench -work small,full     some kinds of work only; -help names them
 //	go run ./cmd/bench footprint            size, start and memory of the sidecar alone
+//	go run ./cmd/bench -soak 30m            no numbers: a day in the life, and whether it went well
 //
 // It decides what is measured and how it is shown. It refuses to report a run in which
 // an answer was wrong, and to compare peers that do not keep the same rules.
@@ -15,7 +16,8 @@
 // rules.go what all must do alike. drive.go is the load as fast as it goes, paced.go
 // that of a fixed rate; client.go, kept.go, websocket.go and h2.go are what is sent and
 // how each answer is verified. proctree.go asks the kernel what it cost (and quiet.go who else was at work), statistics.go
-// condenses, report.go and plot.go write it down. footprint.go is a part of its own.
+// condenses, report.go, overview.go and plot.go write it down. footprint.go is a part of its own,
+// and so is the soak: package soak, which soak.go starts.
 package main
 
 import (
@@ -45,6 +47,9 @@ func run(ctx context.Context, args []string, stdout io.Writer) error {
 	part := ""
 	if len(args) > 0 {
 		part = args[0]
+	}
+	if asksForSoak(args) {
+		return runSoak(ctx, args, stdout)
 	}
 	switch part {
 	case "footprint":
