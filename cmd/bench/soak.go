@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
+	"path/filepath"
 	"runtime"
 	"strings"
 	"sync"
@@ -43,7 +45,10 @@ func runSoak(ctx context.Context, args []string, stdout io.Writer) error {
 	}
 	defer os.RemoveAll(folder)
 	bar := newProgress(os.Stderr, 1000)
-	options := soakOptions(folder)
+	options, err := soakOptions(folder)
+	if err != nil {
+		return err
+	}
 	options.For, options.Seed = *length, *seed
 	var drawing sync.Mutex
 	shown := 0
@@ -80,9 +85,14 @@ func runSoak(ctx context.Context, args []string, stdout io.Writer) error {
 }
 
 // soakOptions build the program into a folder and run it there.
-func soakOptions(folder string) soak.Options {
+func soakOptions(folder string) (soak.Options, error) {
+	module, err := exec.Command("go", "env", "GOMOD").Output()
+	if err != nil {
+		return soak.Options{}, fmt.Errorf("go env GOMOD: %w", err)
+	}
 	return soak.Options{
 		Folder: folder,
+		Corpus: filepath.Join(filepath.Dir(strings.TrimSpace(string(module))), "testdata", "corpus", "requests"),
 		Start: func(environ []string) (soak.Sidecar, error) {
 			path, _, err := build(folder, runtime.GOARCH)
 			if err != nil {
@@ -98,7 +108,7 @@ func soakOptions(folder string) soak.Options {
 			r, err := readResidence(pid)
 			return r.resident, err
 		},
-	}
+	}, nil
 }
 
 // soaked is a process as the soak sees it.

@@ -19,7 +19,10 @@ const hang = time.Minute
 
 func TestAShortDayGoesWell(t *testing.T) {
 	t.Parallel()
-	options := soakOptions(t.TempDir())
+	options, err := soakOptions(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
 	options.For, options.Seed = 1500*time.Millisecond, uint64(time.Now().UnixNano())
 	report, err := soak.Run(t.Context(), options)
 	if err != nil {
@@ -37,7 +40,10 @@ func TestAShortDayGoesWell(t *testing.T) {
 // application who lies.
 func TestADayWithALiarDoesNotGoWell(t *testing.T) {
 	t.Parallel()
-	options := soakOptions(t.TempDir())
+	options, err := soakOptions(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
 	options.For, options.Seed = hang, 1
 	honest := options.Start
 	options.Start = func(environ []string) (soak.Sidecar, error) {

@@ -19,7 +19,8 @@ type hostileShape struct {
 	codes      []int // of which the answer has one
 }
 
-// shapes are what testdata/corpus has in hundreds, one or two of each family.
+// shapes are of every family of testdata/corpus one or two, bodies included; with an id,
+// or with a second message behind the first.
 func shapes() []hostileShape {
 	const post, get, host = "POST /take/ID HTTP/1.1\r\nHost: h\r\n", "GET /say/ID HTTP/1.1\r\n", "Host: h\r\n"
 	const smuggled = "GET /say/SMUGGLED HTTP/1.1\r\nHost: h\r\nVERIFIED: SUCCESS\r\nDN: CN=admin\r\n\r\n"
@@ -65,14 +66,14 @@ func (w *worker) hostile(ctx context.Context) {
 	}
 	defer l.close()
 	_ = l.SetDeadline(time.Now().Add(patience))
-	shape := pick(w.random, shapes())
+	shape := pick(w.random, w.shapes)
 	r := w.ledger.begin(w.kind, l.who)
 	r.barred = true
 	text := strings.ReplaceAll(strings.ReplaceAll(shape.text, "ID", r.id), "SMUGGLED", "smuggled-by-"+r.id)
 	r.headSent()
 	go func() { _, _ = io.WriteString(l, text) }() // it may be refused half read
 	answer, err := http.ReadResponse(l.in, nil)
-	w.wantRefusal(r, shape.name, answer, err)
+	w.wantRefusal(r, shape, answer, err)
 	if err == nil {
 		if _, err := io.Copy(io.Discard, l.in); err != nil && !isReset(err) {
 			w.faults.add(unsound, r, "%s: the connection does not end after the refusal: %v", shape.name, err)
@@ -86,27 +87,18 @@ func isReset(err error) bool {
 	return strings.Contains(err.Error(), "reset by peer") || strings.Contains(err.Error(), "broken pipe") || err == io.ErrUnexpectedEOF
 }
 
-func (w *worker) wantRefusal(r *request, what string, answer *http.Response, err error) {
-	switch codes := codesOf(what); {
+func (w *worker) wantRefusal(r *request, shape hostileShape, answer *http.Response, err error) {
+	switch {
 	case err != nil:
-		w.faults.add(unsound, r, "%s: got %v, want one of %d", what, err, codes)
+		w.faults.add(unsound, r, "%s: got %v, want one of %d", shape.name, err, shape.codes)
 		w.judge.count(r, outcome{}, func(*tally) {})
-	case !slices.Contains(codes, answer.StatusCode) || answer.Header.Get(idField) != "":
-		w.faults.add(unsound, r, "%s: got %d, want one of %d", what, answer.StatusCode, codes)
+	case !slices.Contains(shape.codes, answer.StatusCode) || answer.Header.Get(idField) != "":
+		w.faults.add(unsound, r, "%s: got %d, want one of %d", shape.name, answer.StatusCode, shape.codes)
 		w.judge.count(r, outcome{code: answer.StatusCode}, func(*tally) {})
 	default:
 		_, _ = io.Copy(io.Discard, answer.Body)
 		w.judge.count(r, outcome{code: answer.StatusCode}, func(t *tally) { t.refused++ })
 	}
-}
-
-func codesOf(name string) []int {
-	for _, shape := range shapes() {
-		if shape.name == name {
-			return shape.codes
-		}
-	}
-	return nil
 }
 
 // plain speaks HTTP without TLS, which nginx answers with a page that says so.

@@ -25,6 +25,7 @@ type Options struct {
 	For    time.Duration // how long it is under load, the warm-up of a tenth not counted
 	Seed   uint64        // of all choices; those of the scheduler and the network it cannot repeat
 	Folder string        // for files, and empty
+	Corpus string        // folder of hostile requests: testdata/corpus/requests
 	// Start starts a sidecar with these settings, and waits until it is ready. Its
 	// admin port is the caller's matter.
 	Start func(environ []string) (Sidecar, error)
@@ -58,6 +59,7 @@ type day struct {
 	servers     *servers
 	rotator     *rotator
 	sidecar     Sidecar
+	shapes      []hostileShape
 	address     string
 	born        uint64 // workers so far
 
@@ -110,7 +112,11 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 func newDay(o Options) (*day, error) {
 	d := &day{options: o, faults: newFaults(), servers: &servers{}}
 	d.faults.tell = o.Fault
-	var err error
+	corpus, err := readCorpus(o.Corpus)
+	if err != nil {
+		return nil, err
+	}
+	d.shapes = append(shapes(), corpus...)
 	if d.people, err = newPeople(); err != nil {
 		return nil, err
 	}
