@@ -63,8 +63,8 @@ func runComparison(ctx context.Context, args []string, stdout io.Writer) error {
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
-	if c.options.rounds < 1 || c.options.length < time.Millisecond || c.options.rate < 0 || flags.NArg() > 0 {
-		return fmt.Errorf("-rounds must be 1 or more, -d 1ms or more, -rate not below 0, and nothing may follow the flags; see -help")
+	if c.options.rounds < 1 || c.options.length < time.Millisecond || !(c.options.rate >= 0 && c.options.rate <= fastest) || flags.NArg() > 0 {
+		return fmt.Errorf("-rounds must be 1 or more, -d 1ms or more, -rate 0 to %s, and nothing may follow the flags; see -help", count(fastest))
 	}
 	var err error
 	if c.works, err = chooseWorks(*chosen); err != nil {

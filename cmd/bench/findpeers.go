@@ -61,6 +61,7 @@ func findCaddy(ctx context.Context, _ *world) (path, version string, err error) 
 		folder := filepath.Join(cache, "mtls-sidecar-bench", "caddy-"+caddyRelease)
 		path = filepath.Join(folder, "caddy")
 		if _, err := os.Stat(path); err != nil {
+			fmt.Fprintln(os.Stderr, "building Caddy "+caddyRelease+", this once: it takes minutes")
 			cmd := exec.CommandContext(ctx, "go", "install", "github.com/caddyserver/caddy/v2/cmd/caddy@"+caddyRelease)
 			cmd.Env, cmd.Dir = append(os.Environ(), "GOBIN="+folder, "CGO_ENABLED=0"), os.TempDir()
 			if out, err := cmd.CombinedOutput(); err != nil {

@@ -10,6 +10,9 @@ import (
 	"time"
 )
 
+// fastest is the highest rate, a second, that the timer is asked for.
+const fastest = 1_000_000
+
 // tooSlowError is that a peer did not keep up with a rate.
 type tooSlowError struct{ rate float64 }
 

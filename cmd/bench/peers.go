@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"text/template"
 )
@@ -51,8 +52,8 @@ const (
 // candidates are in the order in which they take turns.
 func candidates() []candidate {
 	return []candidate{
-		{peer{name: standard, lists: true, resumes: true, command: nginxCommand}, installed("nginx", "-v")},
-		{peer{name: "HAProxy", lists: true, resumes: true, command: haproxyCommand}, installed("haproxy", "-v")},
+		{peer{name: standard, lists: true, resumes: true, command: nginxCommand}, installed("nginx", "-V")},
+		{peer{name: "HAProxy", lists: true, resumes: true, command: haproxyCommand}, installed("haproxy", "-vv")},
 		{peer{name: "Apache", lists: true, resumes: true, command: apacheCommand}, findApache},
 		{peer{name: "Caddy", command: caddyCommand}, findCaddy},
 		{peer{name: "ReverseProxy", resumes: true, command: reverseProxyCommand}, buildReverseProxy},
@@ -89,13 +90,27 @@ func ask(ctx context.Context, path, question string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("%s %s: %w\n%s", path, question, err, out)
 	}
-	line, _, _ := strings.Cut(string(out), "\n")
+	return versionIn(string(out)), nil
+}
+
+// openSSL is how nginx and HAProxy name what they run with, after what they were built
+// with. What a handshake costs is its matter more than theirs.
+var openSSL = regexp.MustCompile(`OpenSSL (\d\S*)`)
+
+// versionIn finds the version in the first line, and OpenSSL's in all.
+func versionIn(text string) string {
+	line, _, _ := strings.Cut(text, "\n")
+	version := line
 	for _, word := range strings.Fields(strings.ReplaceAll(line, "/", " ")) {
 		if digit := strings.TrimPrefix(word, "v"); digit != "" && digit[0] >= '0' && digit[0] <= '9' {
-			return digit, nil
+			version = digit
+			break
 		}
 	}
-	return line, nil
+	if all := openSSL.FindAllStringSubmatch(text, -1); all != nil {
+		version += " with OpenSSL " + all[len(all)-1][1]
+	}
+	return version
 }
 
 // configure writes a peer's configuration from its template.

@@ -92,3 +92,15 @@ func memoryOf(pid int) (int64, error) {
 	}
 	return total, nil
 }
+
+// peakOf is the most that a process and its descendants have had in memory, in bytes, one
+// by one: VmHWM.
+func peakOf(pid int) int64 {
+	var total int64
+	for _, one := range treeOf(pid) {
+		if r, err := readResidence(one); err == nil {
+			total += r.peak
+		}
+	}
+	return total
+}

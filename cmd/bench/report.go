@@ -16,16 +16,23 @@ func (f *finding) table() *table {
 			continue
 		}
 		compared := ratios(o.each(microseconds), other)
+		busy := summarize(o.each(func(m measure) float64 { return m.busy })).median
 		cells := []string{o.peer.name, number(summarize(o.each(microseconds)).median), "", "",
 			number(summarize(o.each(func(m measure) float64 { return m.rate })).median),
-			fmt.Sprintf("%.0f %%", 100*summarize(o.each(func(m measure) float64 { return m.busy })).median)}
+			fmt.Sprintf("%.0f %%", 100*busy)}
 		if compared.median > 0 {
 			cells[2], cells[3] = fmt.Sprintf("%.2f", compared.median), fmt.Sprintf("%.2f–%.2f", compared.low, compared.high)
 		}
 		t.add(append(cells, o.latencyCells()...)...)
+		if o.peer.name == standard && busy < usedUp {
+			t.note += standard + " did not use its core up: the load is what limits here, and the rate is half of what it can do.\n"
+		}
 	}
 	return t
 }
+
+// usedUp is the share of its core that a peer uses if nothing else limits it.
+const usedUp = 0.9
 
 // latencyCells are the medians of p50, p99 and p99.9, or that there are none.
 func (o *outcome) latencyCells() []string {

@@ -109,6 +109,9 @@ func (w *world) startPeer(ctx context.Context, p peer, at places) (*server, erro
 		return nil, err
 	}
 	where.CRL = at.list
+	if at.connections > 0 {
+		where.Connections, where.Files = at.connections, 2*at.connections
+	}
 	if at.prefix != "" {
 		file := func(name string) string { return filepath.Join(w.folder, at.prefix+name) }
 		where.Cert, where.Key, where.Pair = file("server.crt"), file("server.key"), file("server.pem")
@@ -126,4 +129,6 @@ type places struct {
 	list     string // a revocation list's path, or empty
 	prefix   string // of the files of the server's certificate
 	core     int
+
+	connections int // that it is set up for; 0: as many as files may be open
 }

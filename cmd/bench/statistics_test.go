@@ -191,3 +191,23 @@ func TestProgressIsShownOnATerminalAlone(t *testing.T) {
 		t.Errorf("got %q", got)
 	}
 }
+
+func TestVersionsNameTheirOpenSSL(t *testing.T) {
+	for text, want := range map[string]string{
+		"nginx version: nginx/1.22.1\nbuilt with OpenSSL 3.0.22 25 Aug 2026 (running with OpenSSL 3.0.19 27 Jan 2026)\n": "1.22.1 with OpenSSL 3.0.19",
+		"v2.11.9 h1:abc=\n":  "2.11.9",
+		"nothing\nbuilt 7\n": "nothing",
+	} {
+		if got := versionIn(text); got != want {
+			t.Errorf("%q: got %q, want %q", text, got, want)
+		}
+	}
+}
+
+func TestRatesThatNoTimerKeepsAreRefused(t *testing.T) {
+	for _, rate := range []string{"2e9", "NaN", "-1"} {
+		if err := runComparison(t.Context(), []string{"-rate", rate, "-work", "small"}, io.Discard); err == nil || !strings.Contains(err.Error(), "-rate 0 to 1,000,000") {
+			t.Errorf("-rate %s: got %v, want what is possible", rate, err)
+		}
+	}
+}
