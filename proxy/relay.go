@@ -252,10 +252,22 @@ func (x *exchange) send(p []byte) error {
 		_, err := x.conn.tls.Write(p)
 		return x.sent(err)
 	}
+	return x.sendRecords(p)
+}
+
+// sendRecords writes more than a record, of which each has MTLS_SEND_TIMEOUT.
+func (x *exchange) sendRecords(p []byte) error {
 	x.conn.wire.cork()
-	_, err := x.conn.tls.Write(p)
-	x.conn.wire.uncork()
-	return x.sent(err)
+	defer x.conn.wire.uncork()
+	for {
+		record := p[:min(len(p), bufferSize)]
+		_, err := x.conn.tls.Write(record)
+		if err = x.sent(err); err != nil || len(record) == len(p) {
+			return err
+		}
+		p = p[len(record):]
+		x.waitWrite()
+	}
 }
 
 // framerHolds is what net/http takes of a stream's answer without waiting for the

@@ -88,9 +88,13 @@ func (u *upload) copy(out []byte) error {
 		if w.sent += int64(len(piece)); u.exchange.tooLarge(w.sent) {
 			return errBodyTooLarge
 		}
-		out = appendPiece(out, piece, chunked)
 		if body.Done() {
 			u.read.Store(true) // before the write after which an answer may come
+		}
+		if len(out) > 0 || chunked || len(piece) < bufferSize/4 {
+			out = appendPiece(out, piece, chunked)
+		} else if u.write(piece) != nil { // not worth gathering
+			return nil
 		}
 	}
 }
