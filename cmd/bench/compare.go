@@ -39,6 +39,7 @@ type finding struct {
 	work     work
 	rate     float64 // a second, at which latency was measured
 	outcomes []*outcome
+	others   string // a remark on other programs; empty: there was none to make
 }
 
 // outcome is what came of one peer's work.
@@ -155,15 +156,7 @@ func (c *comparison) do(ctx context.Context, w work) (*finding, *table, error) {
 		t, err := w.look(ctx, c, w)
 		return nil, t, err
 	}
-	before, err := usageNow()
-	if err != nil {
-		return nil, nil, err
-	}
 	f, err := c.compare(ctx, w)
-	if err != nil {
-		return nil, nil, err
-	}
-	after, err := usageNow()
 	if err != nil {
 		return nil, nil, err
 	}
@@ -178,7 +171,7 @@ func (c *comparison) do(ctx context.Context, w work) (*finding, *table, error) {
 			t.note += p.name + " does not do this.\n"
 		}
 	}
-	t.note = strings.TrimSpace(t.note + before.remark(after))
+	t.note = strings.TrimSpace(t.note + f.others)
 	return f, t, nil
 }
 
@@ -190,6 +183,10 @@ func (c *comparison) compare(ctx context.Context, w work) (*finding, error) {
 		return nil, err
 	}
 	defer stop()
+	before, err := usageNow()
+	if err != nil {
+		return nil, err
+	}
 	f := &finding{work: w}
 	for range c.options.rounds {
 		for i, r := range running {
@@ -224,6 +221,12 @@ func (c *comparison) compare(ctx context.Context, w work) (*finding, error) {
 			}
 		}
 	}
+	// Before the peers are stopped: what their children have used is then init's.
+	after, err := usageNow()
+	if err != nil {
+		return nil, err
+	}
+	f.others = before.remark(after)
 	return f, ctx.Err()
 }
 
