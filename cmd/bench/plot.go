@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"html"
 	"slices"
+	"strings"
 )
 
 // Sizes of the plot, in pixels.
@@ -44,8 +45,11 @@ func plot(findings []*finding, subtitle string) []byte {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" width="%d" height="%d" viewBox="0 0 %[1]d %[2]d" font-family="sans-serif" font-size="11">`+"\n", plotWidth, y+20)
 	fmt.Fprintf(&b, `<rect width="100%%" height="100%%" fill="white"/>`+"\n"+`<text x="10" y="24" font-size="16" font-weight="bold">Processor time per piece of work, nginx = 1 (less is better)</text>`+"\n")
-	fmt.Fprintf(&b, `<text x="10" y="44" font-size="9">%s</text>`+"\n", html.EscapeString(subtitle))
-	fmt.Fprintf(&b, `<line x1="%d" y1="%d" x2="%[1]d" y2="%d" stroke="#bbbbbb" stroke-dasharray="3 3"/>`+"\n", labelWidth+unitWidth, plotTop, y)
+	who, where, _ := strings.Cut(subtitle, "; ")
+	for i, line := range []string{who, where} {
+		fmt.Fprintf(&b, `<text x="10" y="%d" font-size="9">%s</text>`+"\n", 40+12*i, html.EscapeString(line))
+	}
+	fmt.Fprintf(&b, `<line x1="%d" y1="%d" x2="%[1]d" y2="%[3]d" stroke="#bbbbbb" stroke-dasharray="3 3"/>`+"\n", labelWidth+unitWidth, plotTop, y)
 	b.Write(body.Bytes())
 	b.WriteString("</svg>\n")
 	return b.Bytes()

@@ -155,7 +155,7 @@ func TestATableComparesWithNginx(t *testing.T) {
 
 // Half of nginx's cost is half of unitWidth, which is 200.
 func TestThePlotIsXMLWithABarForEach(t *testing.T) {
-	drawn := string(plot([]*finding{comparedFinding()}, `A & "B"`))
+	drawn := string(plot([]*finding{comparedFinding()}, `A & "B"; C`))
 	decoder := xml.NewDecoder(strings.NewReader(drawn))
 	for {
 		if _, err := decoder.Token(); err == io.EOF {
@@ -164,7 +164,8 @@ func TestThePlotIsXMLWithABarForEach(t *testing.T) {
 			t.Fatalf("%v in\n%s", err, drawn)
 		}
 	}
-	for _, part := range []string{`width="200.0"`, `width="100.0"`, "Work &amp; &lt;more&gt;", ">0.50<", "mtls-sidecar"} {
+	// The line of nginx's cost goes down to the last bar: two of 14 below a gap of 34.
+	for _, part := range []string{`y1="64" x2="330" y2="126"`, ">C</text>", `width="200.0"`, `width="100.0"`, "Work &amp; &lt;more&gt;", ">0.50<", "mtls-sidecar"} {
 		if !strings.Contains(drawn, part) {
 			t.Errorf("there is no %s in\n%s", part, drawn)
 		}
