@@ -54,6 +54,7 @@ func (h *housekeeper) tidy() {
 func (h *housekeeper) stop() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	h.again = false // a tidy that has just begun is the last
 	if h.timer != nil {
 		h.timer.Stop()
 	}

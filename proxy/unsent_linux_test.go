@@ -24,18 +24,7 @@ func TestTheKernelHoldsLittleOfWhatAClientDoesNotTake(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer socket.Close()
-	raw, err := socket.(*net.TCPConn).SyscallConn()
-	if err != nil {
-		t.Fatal(err)
-	}
-	got := 0
-	var fault error
-	if err := raw.Control(func(fd uintptr) {
-		got, fault = unix.GetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT)
-	}); err != nil || fault != nil {
-		t.Fatal(err, fault)
-	}
-	if got != maxUnsent {
+	if got := tcpOption(t, socket.(*net.TCPConn), unix.TCP_NOTSENT_LOWAT); got != maxUnsent {
 		t.Errorf("TCP_NOTSENT_LOWAT of a connection: got %d, want %d", got, maxUnsent)
 	}
 }

@@ -15,9 +15,10 @@
 // peers.go and testdata are how each is started, world.go the certificates they share,
 // rules.go what all must do alike. drive.go is the load as fast as it goes, paced.go
 // that of a fixed rate; client.go, kept.go, websocket.go and h2.go are what is sent and
-// how each answer is verified. proctree.go asks the kernel what it cost (and quiet.go who else was at work), statistics.go
-// condenses, report.go, overview.go and plot.go write it down. footprint.go is a part of its own,
-// and so is the soak: package soak, which soak.go starts.
+// how each answer is verified. proctree.go asks the kernel what it cost, and quiet.go who
+// else was at work; statistics.go condenses, report.go, overview.go and plot.go write it
+// down. footprint.go is a part of its own, and so is the soak: package soak, which soak.go
+// starts.
 package main
 
 import (

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"time"
@@ -40,12 +41,10 @@ func (f *finding) told(name string) (ratio, p99 string) {
 		return "–", "–"
 	}
 	o := f.outcomes[i]
-	ratio, p99 = "–", o.latencyCells()[0]
+	latency := o.latencyCells()
+	ratio, p99 = "–", cmp.Or(latency[1], latency[0]) // where there is none, the first says why
 	if compared := ratios(o.each(microseconds), f.standardCosts()); compared.median > 0 {
 		ratio = fmt.Sprintf("%.2f", compared.median)
-	}
-	if o.slow == nil && len(o.latencies) > 0 {
-		p99 = o.latencyCells()[1]
 	}
 	return ratio, p99
 }

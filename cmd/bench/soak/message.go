@@ -34,7 +34,7 @@ type message struct {
 // forged is in every value that a client makes up to pass for another.
 const forged = "forged"
 
-// forgeries are fields that must not come through, in every spelling that an application
+// forgeryNames are fields that must not come through, in every spelling that an application
 // might take for the same name.
 var forgeryNames = []string{"VERIFIED", "verified", "Verified", "vErIfIeD", "DN", "dn", "Dn", "X-SSL-Client-Verify", "x_ssl_client_verify", "SSL_CLIENT_VERIFY",
 	"ssl-client-verify", "Ssl.Client.S.Dn", "X-Forwarded-Client-Cert", "Client-Cert", "Client_Cert", "X-Client-Cert", "X-Real-IP", "X_Forwarded_For"}
