@@ -29,6 +29,7 @@ type H2CConfig struct {
 	Dialed func() error
 
 	quietPing, pingTimeout, lingering time.Duration // for tests; 0 is what is said below
+	greeting                          time.Duration // for tests; 0 is what is left of ConnectTimeout
 }
 
 const (

@@ -1,6 +1,7 @@
 package upstream
 
 import (
+	"cmp"
 	"container/list"
 	"context"
 	"errors"
@@ -166,7 +167,7 @@ func (h *H2C) connect() (conn *h2cConn, room int, err error) {
 		tcp.Close()
 		return nil, 0, fmt.Errorf("beginning HTTP/2 with the application: %w", err)
 	}
-	patience := time.NewTimer(h.config.ConnectTimeout - time.Since(start))
+	patience := time.NewTimer(cmp.Or(h.config.greeting, h.config.ConnectTimeout-time.Since(start)))
 	defer patience.Stop()
 	select {
 	case <-socket.greeted:

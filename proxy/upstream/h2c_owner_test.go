@@ -193,9 +193,14 @@ func TestABurstThatAConnectionCannotTakeGivesBackWhatItWasPromised(t *testing.T)
 		defer h.mu.Unlock()
 		return h.groups["one"] != nil && h.groups["one"].dialing.waiters == 3
 	})
+	var answers []func() // given once all three are there: an answered stream is free for the next
 	for range 3 {
 		c := app.greeted(http2.Setting{ID: http2.SettingMaxConcurrentStreams, Val: 1})
-		c.headers(c.request().stream, true, ":status: 200")
+		stream := c.request().stream
+		answers = append(answers, func() { c.headers(stream, true, ":status: 200") })
+	}
+	for _, answer := range answers {
+		answer()
 	}
 	for _, result := range results {
 		wait(t, result).answer.Close()

@@ -11,7 +11,7 @@ import (
 
 func TestAnApplicationThatIsSlowToGreetIsUsedAllTheSame(t *testing.T) {
 	app := startFramerApp(t)
-	h := newTestH2C(t, app.address, func(c *H2CConfig) { c.ConnectTimeout = 50 * time.Millisecond })
+	h := newTestH2C(t, app.address, func(c *H2CConfig) { c.greeting = 50 * time.Millisecond })
 	result := do(t, h, Request{Head: get("/")})
 	c := app.raw()
 	c.readPreface()
@@ -39,11 +39,11 @@ func TestAnApplicationOfAnotherLanguageIsToldOf(t *testing.T) {
 	} {
 		for _, late := range []bool{false, true} {
 			app := startFramerApp(t)
-			patience := hang
+			var patience time.Duration
 			if late { // the request is on its way when it is heard
 				patience = 10 * time.Millisecond
 			}
-			result := do(t, newTestH2C(t, app.address, func(c *H2CConfig) { c.ConnectTimeout = patience }), Request{Head: get("/")})
+			result := do(t, newTestH2C(t, app.address, func(c *H2CConfig) { c.greeting = patience }), Request{Head: get("/")})
 			c := app.raw()
 			c.readPreface()
 			if late {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"net"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -17,15 +18,17 @@ func TestTheKernelTakesOnlySoMuchOfAnAnswer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	var app sync.WaitGroup
+	defer app.Wait()
 	defer listener.Close()
-	go func() {
+	app.Go(func() {
 		app, err := listener.Accept()
 		if err != nil {
 			return
 		}
 		defer app.Close()
 		_, _ = app.Write(make([]byte, large))
-	}()
+	})
 	pool := NewPool(Config{Network: "tcp", Address: listener.Addr().String(), ConnectTimeout: time.Minute, IdleTimeout: time.Minute})
 	defer pool.Close()
 	c, err := pool.Dial(context.Background())
