@@ -2,7 +2,6 @@ package proxy
 
 import (
 	"errors"
-	"io"
 	"net"
 	"os"
 	"time"
@@ -49,30 +48,6 @@ func (x *exchange) forward() ending {
 	}
 }
 
-// gather adds to out as much of the body as has already arrived, so that a
-// small request is one write. It reports whether that was all of it.
-func (x *exchange) gather() (whole bool, err error) {
-	w := x.work
-	chunked := w.request.Framing == http1.Chunked
-	for w.upBody.Ready() && (len(w.out) < bufferSize/2 || w.upBody.Done()) {
-		piece, err := w.upBody.Next()
-		if err == io.EOF {
-			if chunked {
-				w.out = appendTrailers(w.out, x.requestTrailers())
-			}
-			return true, nil
-		}
-		if err != nil {
-			return false, err
-		}
-		if w.sent += int64(len(piece)); x.tooLarge(w.sent) {
-			return false, errBodyTooLarge
-		}
-		w.out = appendPiece(w.out, piece, chunked)
-	}
-	return w.request.Framing == http1.NoBody, nil
-}
-
 // attempt has one connection try the exchange. It reports again when nothing of
 // an answer was seen and the request may be sent once more: on a kept
 // connection that the application was closing (RFC 9112 §9.3.1), with no byte
@@ -88,7 +63,7 @@ func (x *exchange) attempt(up *upstream.Conn, whole bool) (end ending, again boo
 	*source = answerSource{exchange: x, up: up, timeout: timeout}
 	up.Reader.Reset(source, w.answerIn[:])
 	source.waitWrite(x.now)
-	written, err := up.Write(w.out)
+	written, err := x.writeRequest(up)
 	if err != nil {
 		up.Close()
 		if up.Reused() && (written == 0 || w.safe) {

@@ -193,6 +193,7 @@ func bodyBehaviours() []behaviour {
 		TestContinueIsAskedForAndGranted,
 		TestAnAnswerComesAsItIsWritten,
 		TestABodyGoesOnAsItComes,
+		TestABodyAndWhatFollowsItAreToldApart,
 		TestAnAbandonedUploadIsNoWholeRequest,
 		TestLargeBodiesPassWholeInEveryFraming,
 		TestBothBodiesPassAtOnce,

@@ -37,6 +37,12 @@ func ofOneCarrier() map[string][]string {
 			"TestASlowHeadIsAnsweredWithThePage",
 			"TestThousandsOfTricklingClientsLeaveTheOthersServed",
 		},
+		"what a client has sent ahead, which over HTTP/2 net/http has read": {
+			"TestABodyThatIsThereGoesOutWithItsHead",
+			"TestABodyOfWhichAPartIsThereGoesOnWithTheRest",
+			"TestAnUploadHoldsALargeBufferOnlyWhileItsClientIsAhead",
+			"TestARecordOfWhichAPartIsThereIsReadLater",
+		},
 		"fields of the connection, which HTTP/2 has not (RFC 9113 section 8.2.2)": {
 			"TestAConnectionFieldTakesNothingOfOursAway",
 			"TestNominatedAndHopByHopFieldsGoNoFurther",

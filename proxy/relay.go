@@ -9,6 +9,7 @@ import (
 
 	"mtls-sidecar/proxy/http1"
 	"mtls-sidecar/proxy/trust"
+	"mtls-sidecar/proxy/upstream"
 )
 
 // maxFields and maxTarget bound a head beyond its size.
@@ -255,10 +256,12 @@ func (x *exchange) send(p []byte) error {
 	return x.sendRecords(p)
 }
 
-// sendRecords writes more than a record, of which each has MTLS_SEND_TIMEOUT.
+// sendRecords writes more than a record, of which each has MTLS_SEND_TIMEOUT. crypto/tls
+// writes each on its own.
 func (x *exchange) sendRecords(p []byte) error {
-	x.conn.wire.cork()
-	defer x.conn.wire.uncork()
+	raw := x.conn.wire.rawConn()
+	upstream.SetCork(raw, true)
+	defer upstream.SetCork(raw, false)
 	for {
 		record := p[:min(len(p), bufferSize)]
 		_, err := x.conn.tls.Write(record)

@@ -24,7 +24,8 @@ type upload struct {
 	whole    bool         // the last write has succeeded; read after done
 	failed   atomic.Bool  // fault is the client's, so no answer is worth waiting for
 	stopped  atomic.Bool  // it is to end now
-	progress atomic.Int64 // Unix nanoseconds of the last read or write
+	now      time.Time    // of the last read or write; the uploader's own
+	progress atomic.Int64 // the same in Unix nanoseconds, for the others
 }
 
 var errBodyTooLarge = errors.New("the body is larger than MTLS_MAX_BODY_BYTES")
@@ -45,7 +46,10 @@ func (x *exchange) startUpload(up *upstream.Conn) *upload {
 	return u
 }
 
-func (u *upload) touch() { u.progress.Store(time.Now().UnixNano()) }
+func (u *upload) touch() {
+	u.now = time.Now()
+	u.progress.Store(u.now.UnixNano())
+}
 
 func (u *upload) run() {
 	defer close(u.done)
@@ -65,12 +69,17 @@ func (u *upload) copy(out []byte) error {
 	w := u.exchange.work
 	body := &w.upBody
 	chunked := w.request.Framing == http1.Chunked
+	defer w.narrow()
 	for {
-		if len(out) > 0 && (len(out) >= bufferSize/2 || !body.Ready()) {
+		ready := u.ready()
+		if len(out) > 0 && (len(out) >= bufferSize/2 || !ready) {
 			if u.write(out) != nil {
 				return nil // what the application has said all the same is for the reader of its answer
 			}
 			out = out[:0]
+		}
+		if !ready {
+			w.narrow()
 		}
 		piece, err := body.Next()
 		u.touch()
@@ -99,8 +108,19 @@ func (u *upload) copy(out []byte) error {
 	}
 }
 
+// ready reports whether more of the body, or its end, is there without waiting for it.
+func (u *upload) ready() bool {
+	x := u.exchange
+	for !x.work.upBody.Ready() {
+		if !x.ahead() || !x.more() {
+			return false
+		}
+	}
+	return true
+}
+
 func (u *upload) write(p []byte) error {
-	u.exchange.work.answer.waitWrite(time.Now())
+	u.exchange.work.answer.waitWrite(u.now)
 	_, err := u.up.Write(p)
 	u.touch()
 	return err

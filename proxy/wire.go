@@ -14,11 +14,20 @@ import (
 type wire struct {
 	net.Conn
 	owner *conn
-	raw   syscall.RawConn // made with the first large answer
+	raw   syscall.RawConn // made when it is needed
+
+	// Of the reader alone, over HTTP/1.1.
+	atOnce bool  // reads do not wait
+	ahead  bool  // the last read filled its buffer: there may be more
+	look   *look // made with the first read at once
 }
 
 func (w *wire) Read(p []byte) (int, error) {
+	if w.atOnce {
+		return w.readAtOnce(p)
+	}
 	n, err := w.Conn.Read(p)
+	w.ahead = n == len(p)
 	streams := w.owner.streams.Load()
 	switch {
 	case streams == nil:
@@ -40,6 +49,16 @@ func (w *wire) Write(p []byte) (int, error) {
 		return streams.batch.Write(p)
 	}
 	return w.Conn.Write(p)
+}
+
+// rawConn is nil where the platform gives none.
+func (w *wire) rawConn() syscall.RawConn {
+	if w.raw == nil {
+		if socket, ok := w.Conn.(syscall.Conn); ok {
+			w.raw, _ = socket.SyscallConn()
+		}
+	}
+	return w.raw
 }
 
 // Close lets go out what has been written.

@@ -37,6 +37,8 @@ type work struct {
 	huge     *[hugeSize]byte
 	hugeLent *atomic.Int32 // where huge is counted
 
+	wide     *[largeSize]byte  // lent to client in place of in while it is ahead with a body
+	early    []byte            // of the request's body, in wide: goes out with the head
 	in       []byte            // lent to client
 	bodyIn   *[bufferSize]byte // over HTTP/2, lent in its place while there is a body
 	answerIn []byte            // lent to the reader of the application's answer
@@ -66,6 +68,8 @@ func (w *work) lend(c *conn) {
 // left to the collector.
 func (w *work) reclaim() {
 	w.source = source{}
+	w.narrow()
+	w.early = nil
 	w.client.Reset(nil, nil)
 	if w.bodyIn != nil {
 		recordBuffers.Put(w.bodyIn)
@@ -100,5 +104,15 @@ func (s *source) Read(p []byte) (int, error) {
 		return stream.read(p)
 	}
 	n, err := s.exchange.conn.tls.Read(p[skip:])
+	if s.exchange.conn.wire.atOnce {
+		for err == nil && n < len(p) {
+			var next int
+			next, err = s.exchange.conn.tls.Read(p[n:])
+			n += next
+		}
+		if n > 0 {
+			err = nil // it will be said again
+		}
+	}
 	return n + skip, err
 }

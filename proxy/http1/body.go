@@ -91,6 +91,15 @@ func (b *Body) ended(err error) error {
 	return io.ErrUnexpectedEOF
 }
 
+// Left returns how many bytes of a body with Framing Length are still to be taken; of
+// any other 0.
+func (b *Body) Left() int64 {
+	if b.framing != Length {
+		return 0
+	}
+	return b.left
+}
+
 // Done reports whether the whole body has been taken from the Reader, so that
 // what is buffered there belongs to the next message.
 func (b *Body) Done() bool { return !b.open }

@@ -34,6 +34,12 @@ func newConn(socket net.Conn) *Conn {
 	return c
 }
 
+// Cork has what is written wait for more of it, until Uncork.
+func (c *Conn) Cork() { SetCork(c.raw, true) }
+
+// Uncork lets go out what has been written.
+func (c *Conn) Uncork() { SetCork(c.raw, false) }
+
 // Reused reports whether the connection has served a request before: only then
 // can a failure mean that the application closed it in between.
 func (c *Conn) Reused() bool { return c.reused }

@@ -1,0 +1,138 @@
+package proxy
+
+import (
+	"crypto/tls"
+	"errors"
+	"io"
+	"net"
+	"os"
+	"slices"
+	"testing"
+	"time"
+)
+
+// handshaken is a connection of s over a real socket, and its client.
+func handshaken(t *testing.T, s *sidecar) (*conn, *tls.Conn) {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	there, err := net.Dial("tcp", listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	here, err := listener.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = here.SetDeadline(time.Now().Add(hang))
+	t.Cleanup(func() { here.Close(); there.Close() })
+	c := newConn(s.Server, here, "")
+	c.tls = tls.Server(&c.wire, &tls.Config{Certificates: []tls.Certificate{testCA(t).server}})
+	client := tls.Client(&valve{Conn: there}, clientConfig(nil))
+	done := make(chan error, 1)
+	go func() { done <- client.Handshake() }()
+	if err := errors.Join(c.tls.Handshake(), <-done); err != nil {
+		t.Fatal(err)
+	}
+	c.state.Store(busy)
+	c.now = time.Now()
+	return c, client
+}
+
+// valve keeps what is written while it is shut.
+type valve struct {
+	net.Conn
+	shut bool
+	held []byte
+}
+
+func (v *valve) Write(p []byte) (int, error) {
+	if v.shut {
+		v.held = append(v.held, p...)
+		return len(p), nil
+	}
+	return v.Conn.Write(p)
+}
+
+func TestReadingAtOnceNeverWaits(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	there, err := net.Dial("tcp", listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer there.Close()
+	here, err := listener.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer here.Close()
+	_ = here.SetDeadline(time.Now().Add(hang))
+	w := &wire{Conn: here}
+	w.owner = &conn{}
+	four := make([]byte, 4)
+	read := func(atOnce bool) (string, error) {
+		w.atOnce = atOnce
+		n, err := w.Read(four)
+		return string(four[:n]), err
+	}
+	for i, step := range []struct {
+		send   string
+		atOnce bool
+		want   string
+		err    error
+		ahead  bool
+	}{
+		{"", true, "", os.ErrDeadlineExceeded, false}, // nothing was read yet
+		{"one two", false, "one ", nil, true},
+		{"", true, "two", nil, false},
+		{"late", true, "", os.ErrDeadlineExceeded, false}, // there was no more a moment ago
+		{"", false, "late", nil, true},
+		{"", true, "", os.ErrDeadlineExceeded, false},
+		{"last", false, "last", nil, true},
+		{"end", true, "", io.EOF, true},
+	} {
+		if step.send == "end" {
+			there.Close()
+		} else if step.send != "" {
+			if _, err := io.WriteString(there, step.send); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got, err := read(step.atOnce); got != step.want || !errors.Is(err, step.err) || w.ahead != step.ahead {
+			t.Errorf("step %d: %q, %v, ahead %t; want %q, %v, %t", i, got, err, w.ahead, step.want, step.err, step.ahead)
+		}
+	}
+}
+
+// crypto/tls is to go on where it was interrupted, in the middle of a record too.
+func TestARecordOfWhichAPartIsThereIsReadLater(t *testing.T) {
+	c, client := handshaken(t, newSidecar(t, "http://127.0.0.1:1"))
+	raw := client.NetConn().(*valve)
+	raw.shut = true
+	body := numbers(1000)
+	if _, err := io.WriteString(client, body); err != nil {
+		t.Fatal(err)
+	}
+	for part := range slices.Chunk(raw.held, len(raw.held)/3) {
+		buffer := make([]byte, 2*len(body))
+		c.wire.atOnce, c.wire.ahead = true, true
+		if n, err := c.tls.Read(buffer); n > 0 || !errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Fatalf("of a part %d bytes are read, %v", n, err)
+		}
+		if _, err := raw.Conn.Write(part); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c.wire.atOnce = false
+	buffer := make([]byte, 2*len(body))
+	if n, err := c.tls.Read(buffer); err != nil || string(buffer[:n]) != body {
+		t.Errorf("%d bytes are read, %v; want the %d that were sent", n, err, len(body))
+	}
+}
