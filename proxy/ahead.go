@@ -6,17 +6,14 @@ import (
 	"syscall"
 
 	"mtls-sidecar/proxy/http1"
-	"mtls-sidecar/proxy/upstream"
 )
 
 // gather adds to out as much of the body as has already arrived, so that a
-// small request is one write; what is more than that comes to lie in early. It
-// reports whether that was all of it.
+// small request is one write. It reports whether that was all of it.
 func (x *exchange) gather() (whole bool, err error) {
 	w := x.work
 	chunked := w.request.Framing == http1.Chunked
-	w.early = nil
-	for w.upBody.Ready() || x.more() {
+	for w.upBody.Done() || w.gathers() && (w.upBody.Ready() || x.more()) {
 		if !w.upBody.Ready() {
 			continue // a chunk has begun
 		}
@@ -33,34 +30,16 @@ func (x *exchange) gather() (whole bool, err error) {
 		if w.sent += int64(len(piece)); x.tooLarge(w.sent) {
 			return false, errBodyTooLarge
 		}
-		if !chunked && (w.wide != nil || len(w.out) >= bufferSize/2) {
-			w.early = piece
-			return w.upBody.Done(), nil
-		}
 		w.out = appendPiece(w.out, piece, chunked)
-		if len(w.out) >= bufferSize/2 && !w.upBody.Done() && (chunked || !x.ahead()) {
-			return false, nil
-		}
 	}
 	return false, nil
 }
 
-// writeRequest writes the head, and what has been gathered of the body. An error with
-// nothing written leaves both for another attempt.
-func (x *exchange) writeRequest(up *upstream.Conn) (written int, err error) {
-	w := x.work
-	if len(w.early) == 0 {
-		return up.Write(w.out)
-	}
-	up.Cork()
-	defer up.Uncork()
-	if written, err = up.Write(w.out); err == nil {
-		_, err = up.Write(w.early)
-	}
-	if err == nil && w.upBody.Done() {
-		w.narrow() // the answer may take long
-	}
-	return written, err
+// gathers reports whether more of the body is to be added to out: all that is left, if
+// there is room for it, else no more than a record.
+func (w *work) gathers() bool {
+	left := w.upBody.Left()
+	return len(w.out) < bufferSize/2 || left > 0 && left <= int64(cap(w.out)-len(w.out))
 }
 
 // look reads from a socket what is there already, and never waits. The function is
@@ -122,21 +101,20 @@ func (x *exchange) more() bool {
 	if x.stream != nil {
 		return false // net/http has read it, and does not tell
 	}
-	wire := &x.conn.wire
 	x.forgetHead()
-	x.work.widen(wire.ahead)
+	wire := &x.conn.wire
 	wire.atOnce = true
 	err := x.work.client.Fill()
 	wire.atOnce = false
 	return err == nil
 }
 
-// widen lends the reader of a body a larger buffer as long as the client is ahead: one
+// widen lends the reader of a body a larger buffer while the client is ahead: one
 // write to the application then is several records. It has no room for what follows
 // the body. The reader holds no unread bytes.
-func (w *work) widen(ahead bool) {
+func (w *work) widen() {
 	left := w.upBody.Left()
-	if !ahead || left <= bufferSize {
+	if left <= bufferSize {
 		w.narrow()
 		return
 	}

@@ -6,12 +6,10 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"os"
 	"strings"
 	"testing"
 	"time"
 
-	"mtls-sidecar/proxy/http1"
 	"mtls-sidecar/proxy/upstream"
 )
 
@@ -65,12 +63,12 @@ func gathered(t *testing.T, c *conn, head string) (whole bool) {
 
 const jsonPost = "POST / HTTP/1.1\r\nHost: h\r\nAccept: application/json\r\nContent-Length: %d\r\n\r\n"
 
-// What a client has sent before anybody looks goes out with the head, up to two
-// buffers of it, and needs no goroutine.
-func TestABodyThatIsThereGoesOutWithItsHead(t *testing.T) {
+// What a client has sent before anybody looks goes out with the head if it is small,
+// and needs no goroutine.
+func TestASmallBodyThatIsThereGoesOutWithItsHead(t *testing.T) {
 	s := newSidecar(t, "http://127.0.0.1:1")
 	for _, apart := range []bool{false, true} {
-		for _, size := range []int{1, bufferSize/2 - 1, bufferSize / 2, bufferSize, bufferSize + 1, 2 * bufferSize, 40_000} {
+		for _, size := range []int{1, bufferSize/2 - 1, bufferSize / 2, bufferSize, bufferSize + 1} {
 			t.Run(fmt.Sprintf("%d bytes, head apart %t", size, apart), func(t *testing.T) {
 				c, client := handshaken(t, s)
 				head, body := fmt.Sprintf(jsonPost, size), numbers(size)
@@ -83,19 +81,9 @@ func TestABodyThatIsThereGoesOutWithItsHead(t *testing.T) {
 						t.Fatal(err)
 					}
 				}
-				if !gathered(t, c, head) {
-					t.Error("a part is missing")
-				}
-				w, app := c.work, &written{}
-				n, err := c.writeRequest(&upstream.Conn{Conn: app})
-				if err != nil || n != len(w.out) || app.all() != head+body {
-					t.Errorf("%d bytes are written, %v, beginning with %d; want %d", len(app.all()), err, n, len(head+body))
-				}
-				if len(app.pieces) > 2 {
-					t.Errorf("in %d writes, want 2 at most", len(app.pieces))
-				}
-				if w.wide != nil {
-					t.Error("a large buffer is held while the answer is awaited")
+				whole := gathered(t, c, head)
+				if got := string(c.work.out); !whole || got != head+body {
+					t.Errorf("%d bytes go out at once, whole %t, want %d", len(got), whole, len(head+body))
 				}
 				if c.form() != asJSON {
 					t.Error("what the client accepts is forgotten")
@@ -118,23 +106,17 @@ func TestABodyOfWhichAPartIsThereGoesOnWithTheRest(t *testing.T) {
 			if _, err := io.WriteString(client, head+body[:there]); err != nil {
 				t.Fatal(err)
 			}
-			if gathered(t, c, head) {
-				t.Error("a part counts as all of it")
+			whole := gathered(t, c, head)
+			if first := string(c.work.out); whole || !strings.HasPrefix(head+body, first) || len(first) > 2*bufferSize {
+				t.Errorf("%d bytes go out at once, whole %t; want some of the first %d", len(first), whole, len(head)+there)
 			}
-			w, app := c.work, &written{}
-			up := &upstream.Conn{Conn: app}
-			if _, err := c.writeRequest(up); err != nil || app.all() != head+body[:there] {
-				t.Errorf("%d bytes are written, %v, want %d", len(app.all()), err, len(head)+there)
-			}
+			app := &written{pieces: [][]byte{bytes.Clone(c.work.out)}}
 			sent := make(chan error, 1)
 			go func() {
 				_, err := io.WriteString(client, body[there:]+simpleGet)
 				sent <- err
 			}()
-			w.answer = answerSource{exchange: &c.exchange, up: up, timeout: time.Minute}
-			u := &upload{exchange: &c.exchange, up: up}
-			w.source.upload = u
-			u.touch()
+			u := uploading(c, app)
 			if err := u.copy(make([]byte, 0, bufferSize)); err != nil || !u.whole {
 				t.Fatalf("whole is %t, %v", u.whole, err)
 			}
@@ -151,14 +133,74 @@ func TestABodyOfWhichAPartIsThereGoesOnWithTheRest(t *testing.T) {
 	}
 }
 
-func TestALargeBufferHasNoRoomForWhatFollowsTheBody(t *testing.T) {
-	const size = bufferSize + 1
-	w := newWork(bufferSize, 2*bufferSize)
-	w.client.Reset(strings.NewReader(numbers(2*size)), w.in)
-	w.upBody.Reset(&w.client, http1.Length, size)
-	w.widen(true)
-	if err := w.client.Fill(); err != nil || len(w.client.Buffered()) != size {
-		t.Errorf("%d bytes are read, %v; want %d", len(w.client.Buffered()), err, size)
+// uploading is an upload of c's body to an application, not begun.
+func uploading(c *conn, app net.Conn) *upload {
+	up := &upstream.Conn{Conn: app}
+	c.work.answer = answerSource{exchange: &c.exchange, up: up, timeout: time.Minute}
+	u := &upload{exchange: &c.exchange, up: up}
+	c.work.source.upload = u
+	u.touch()
+	return u
+}
+
+// An application may answer the head and close: what it has said is the answer, however
+// much of the body was there.
+func TestAnEarlyAnswerCountsHoweverMuchOfTheBodyIsThere(t *testing.T) {
+	const size = 100_000
+	s := newSidecar(t, "http://127.0.0.1:1")
+	c, client := handshaken(t, s)
+	head := fmt.Sprintf(jsonPost, size)
+	if _, err := io.WriteString(client, head+numbers(40_000)); err != nil {
+		t.Fatal(err)
+	}
+	whole := gathered(t, c, head)
+	there, app := net.Pipe()
+	defer there.Close()
+	go func() {
+		defer app.Close()
+		if _, err := io.ReadFull(app, make([]byte, len(c.work.out))); err == nil {
+			_, _ = io.WriteString(app, tooEarly)
+		}
+	}()
+	if end, again := c.attempt(&upstream.Conn{Conn: there}, whole); end != closeAfter || again || c.account.status != 401 {
+		t.Errorf("ended as %d, again %t, with status %d; want the application's 401", end, again, c.account.status)
+	}
+}
+
+// slow takes no more than a record at once, and takes down the deadline of each write.
+type slow struct {
+	net.Conn
+	deadline time.Time
+	under    []time.Time
+}
+
+func (s *slow) SetWriteDeadline(t time.Time) error { s.deadline = t; return nil }
+
+func (s *slow) Write(p []byte) (int, error) {
+	s.under = append(s.under, s.deadline)
+	if len(p) > bufferSize {
+		return 0, fmt.Errorf("%d bytes at once", len(p))
+	}
+	return len(p), nil
+}
+
+// Nobody waits with one MTLS_UPSTREAM_TIMEOUT for more than a record.
+func TestEachRecordOfALargeUploadHasItsOwnTime(t *testing.T) {
+	c := newConn(newSidecar(t, "http://127.0.0.1:1").Server, &deadlineSocket{}, "")
+	c.work = newWork(bufferSize, 2*bufferSize)
+	app := &slow{}
+	u := uploading(c, app)
+	c.work.answer.timeout = 1 // nanosecond: each deadline is a new one
+	if err := u.write(make([]byte, largeSize)); err != nil {
+		t.Fatal(err)
+	}
+	if want := largeSize / bufferSize; len(app.under) != want {
+		t.Errorf("%d writes, want %d", len(app.under), want)
+	}
+	for i := 1; i < len(app.under); i++ {
+		if !app.under[i].After(app.under[i-1]) {
+			t.Errorf("write %d has the deadline of the one before", i)
+		}
 	}
 }
 
@@ -189,87 +231,5 @@ func TestABodyAndWhatFollowsItAreToldApart(t *testing.T) {
 				c.wantAnswer("GET", 200, "GET 0")
 			}
 		}
-	}
-}
-
-// paced is a client that is ahead for some reads, and then is waited for.
-type paced struct {
-	c      *conn
-	body   string
-	run    int // bytes that it is ahead, once it has been waited for
-	left   int
-	waited []bool // whether a large buffer was held meanwhile
-}
-
-func (p *paced) Read(b []byte) (int, error) {
-	if p.c.wire.atOnce && p.left == 0 {
-		return 0, os.ErrDeadlineExceeded
-	}
-	if !p.c.wire.atOnce {
-		p.waited = append(p.waited, p.c.work.wide != nil)
-		p.left = p.run
-	}
-	n := copy(b, p.body[:min(p.left, len(p.body))])
-	p.body, p.left = p.body[n:], p.left-n
-	p.c.wire.ahead = p.left > 0
-	return n, nil
-}
-
-func TestAnUploadHoldsALargeBufferOnlyWhileItsClientIsAhead(t *testing.T) {
-	s := newSidecar(t, "http://127.0.0.1:1")
-	c := newConn(s.Server, &deadlineSocket{}, "")
-	c.now, c.work = time.Now(), newWork(bufferSize, 2*bufferSize)
-	w, app := c.work, &written{}
-	const size, run = 1 << 20, 5 * bufferSize // one read, and a large buffer's worth
-	body := numbers(size)
-	client := &paced{c: c, body: body, run: run}
-	w.client.Reset(client, w.in)
-	w.upBody.Reset(&w.client, http1.Length, size)
-	w.answer = answerSource{exchange: &c.exchange, up: &upstream.Conn{Conn: app}, timeout: time.Minute}
-	u := &upload{exchange: &c.exchange, up: w.answer.up}
-	u.touch()
-	if err := u.copy(make([]byte, 0, bufferSize)); err != nil || !u.whole {
-		t.Fatalf("whole is %t, %v", u.whole, err)
-	}
-	if app.all() != body {
-		t.Errorf("%d bytes arrived, not as they were sent", len(app.all()))
-	}
-	if want := 2 * (size/run + 1); len(app.pieces) > want {
-		t.Errorf("in %d writes, want %d at most", len(app.pieces), want)
-	}
-	if want := size/run + 1; len(client.waited) != want {
-		t.Errorf("the client was waited for %d times, want %d", len(client.waited), want)
-	}
-	for i, held := range client.waited {
-		if held {
-			t.Errorf("a large buffer is held during wait %d", i)
-		}
-	}
-	if w.wide != nil {
-		t.Error("a large buffer is held after the end")
-	}
-}
-
-// After an upload that failed, unread bytes stay where they are: nobody else may get
-// that memory.
-func TestALargeBufferWithUnreadBytesIsNotLentAgain(t *testing.T) {
-	w := newWork(bufferSize, 2*bufferSize)
-	body := numbers(3 * bufferSize)
-	w.client.Reset(strings.NewReader(body), w.in)
-	w.upBody.Reset(&w.client, http1.Length, int64(len(body)))
-	w.widen(true)
-	if err := w.client.Fill(); err != nil {
-		t.Fatal(err)
-	}
-	w.narrow()
-	for range 100 {
-		other := newWork(bufferSize, 2*bufferSize)
-		other.client.Reset(strings.NewReader(strings.Repeat("!", largeSize)), other.in)
-		other.upBody.Reset(&other.client, http1.Length, largeSize)
-		other.widen(true)
-		_ = other.client.Fill()
-	}
-	if string(w.client.Buffered()) != body {
-		t.Error("somebody else has written into it")
 	}
 }

@@ -1,12 +1,15 @@
 package proxy
 
 import (
+	"bufio"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"os"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 )
@@ -134,5 +137,29 @@ func TestARecordOfWhichAPartIsThereIsReadLater(t *testing.T) {
 	buffer := make([]byte, 2*len(body))
 	if n, err := c.tls.Read(buffer); err != nil || string(buffer[:n]) != body {
 		t.Errorf("%d bytes are read, %v; want the %d that were sent", n, err, len(body))
+	}
+}
+
+// A body that is read at once, and a large answer that is written, both ask for the
+// socket behind the connection, and whoever is first makes it: for -race.
+func TestAnUploadAndItsAnswerMayAskForTheSocketAtOnce(t *testing.T) {
+	const size = 20 * bufferSize
+	answer := fmt.Sprintf("HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s", size, numbers(size))
+	app := startBackend(t, func(conn net.Conn, r *bufio.Reader, _ string) bool {
+		_, _ = io.WriteString(conn, answer)
+		_, _ = io.Copy(io.Discard, r)
+		return false
+	})
+	s := startSidecar(t, app.url)
+	chunk := "2328\r\n" + strings.Repeat("b", 0x2328) + "\r\n" // of which one goes out with the head
+	for range 50 {
+		config := clientConfig(nil)
+		config.DynamicRecordSizingDisabled = true
+		c := s.dialWith(t, config)
+		c.sendAside(chunkedPost("", strings.Repeat(chunk, 25)))
+		if _, err := io.CopyN(io.Discard, c.r, size/2); err != nil {
+			t.Fatal(err)
+		}
+		c.Close()
 	}
 }

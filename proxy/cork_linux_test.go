@@ -44,3 +44,26 @@ func TestALargeAnswerLeavesNothingCorked(t *testing.T) {
 		return false
 	})
 }
+
+func TestCorkIsSetAndTakenBack(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	socket, err := net.Dial("tcp", listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer socket.Close()
+	w := &wire{Conn: socket}
+	for _, step := range []struct {
+		do   func()
+		want int
+	}{{w.cork, 1}, {w.uncork, 0}} {
+		step.do()
+		if got := tcpOption(t, socket.(*net.TCPConn), unix.TCP_CORK); got != step.want {
+			t.Errorf("TCP_CORK is %d, want %d", got, step.want)
+		}
+	}
+}

@@ -8,7 +8,7 @@
 // (request.go, answer.go) and when a connection ends, and how (conn.go).
 //
 // A request passes through handshake.go, conn.go, relay.go, judge.go,
-// request.go, exchange.go, upload.go and answer.go, in that order; inflight.go has
+// request.go, exchange.go, ahead.go, upload.go and answer.go, in that order; inflight.go has
 // what it carries along. It refuses what is ambiguous instead of repairing it:
 // page.go has every answer of our own.
 //

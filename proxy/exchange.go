@@ -63,7 +63,7 @@ func (x *exchange) attempt(up *upstream.Conn, whole bool) (end ending, again boo
 	*source = answerSource{exchange: x, up: up, timeout: timeout}
 	up.Reader.Reset(source, w.answerIn[:])
 	source.waitWrite(x.now)
-	written, err := x.writeRequest(up)
+	written, err := up.Write(w.out)
 	if err != nil {
 		up.Close()
 		if up.Reused() && (written == 0 || w.safe) {

@@ -38,10 +38,14 @@ func ofOneCarrier() map[string][]string {
 			"TestThousandsOfTricklingClientsLeaveTheOthersServed",
 		},
 		"what a client has sent ahead, which over HTTP/2 net/http has read": {
-			"TestABodyThatIsThereGoesOutWithItsHead",
+			"TestASmallBodyThatIsThereGoesOutWithItsHead",
 			"TestABodyOfWhichAPartIsThereGoesOnWithTheRest",
+			"TestAnEarlyAnswerCountsHoweverMuchOfTheBodyIsThere",
+			"TestEachRecordOfALargeUploadHasItsOwnTime",
+			"TestWhatAnUploadGathersDoesNotGrow",
 			"TestAnUploadHoldsALargeBufferOnlyWhileItsClientIsAhead",
 			"TestARecordOfWhichAPartIsThereIsReadLater",
+			"TestAnUploadAndItsAnswerMayAskForTheSocketAtOnce",
 		},
 		"fields of the connection, which HTTP/2 has not (RFC 9113 section 8.2.2)": {
 			"TestAConnectionFieldTakesNothingOfOursAway",

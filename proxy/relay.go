@@ -9,7 +9,6 @@ import (
 
 	"mtls-sidecar/proxy/http1"
 	"mtls-sidecar/proxy/trust"
-	"mtls-sidecar/proxy/upstream"
 )
 
 // maxFields and maxTarget bound a head beyond its size.
@@ -256,12 +255,10 @@ func (x *exchange) send(p []byte) error {
 	return x.sendRecords(p)
 }
 
-// sendRecords writes more than a record, of which each has MTLS_SEND_TIMEOUT. crypto/tls
-// writes each on its own.
+// sendRecords writes more than a record, of which each has MTLS_SEND_TIMEOUT.
 func (x *exchange) sendRecords(p []byte) error {
-	raw := x.conn.wire.rawConn()
-	upstream.SetCork(raw, true)
-	defer upstream.SetCork(raw, false)
+	x.conn.wire.cork()
+	defer x.conn.wire.uncork()
 	for {
 		record := p[:min(len(p), bufferSize)]
 		_, err := x.conn.tls.Write(record)

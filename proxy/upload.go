@@ -42,6 +42,9 @@ func (x *exchange) startUpload(up *upstream.Conn) *upload {
 	u := &upload{exchange: x, up: up, done: make(chan struct{})}
 	u.touch()
 	w.source.upload = u
+	if x.stream == nil {
+		x.conn.wire.rawConn() // two goroutines are about to ask for it
+	}
 	go u.run()
 	return u
 }
@@ -73,6 +76,7 @@ func (u *upload) copy(out []byte) error {
 	for {
 		ready := u.ready()
 		if len(out) > 0 && (len(out) >= bufferSize/2 || !ready) {
+			u.now = time.Now() // crypto/tls may have answered a KeyUpdate meanwhile
 			if u.write(out) != nil {
 				return nil // what the application has said all the same is for the reader of its answer
 			}
@@ -100,6 +104,12 @@ func (u *upload) copy(out []byte) error {
 		if body.Done() {
 			u.read.Store(true) // before the write after which an answer may come
 		}
+		if !chunked && len(out) > 0 && len(out)+len(piece) > cap(out) {
+			if u.write(out) != nil {
+				return nil
+			}
+			out = out[:0]
+		}
 		if len(out) > 0 || chunked || len(piece) < bufferSize/4 {
 			out = appendPiece(out, piece, chunked)
 		} else if u.write(piece) != nil { // not worth gathering
@@ -112,18 +122,40 @@ func (u *upload) copy(out []byte) error {
 func (u *upload) ready() bool {
 	x := u.exchange
 	for !x.work.upBody.Ready() {
-		if !x.ahead() || !x.more() {
+		if !x.ahead() {
+			return false
+		}
+		if x.work.widen(); !x.more() {
 			return false
 		}
 	}
 	return true
 }
 
+// write gives each record's worth MTLS_UPSTREAM_TIMEOUT, but for what the kernel takes
+// at once.
 func (u *upload) write(p []byte) error {
-	u.exchange.work.answer.waitWrite(u.now)
-	_, err := u.up.Write(p)
-	u.touch()
-	return err
+	answer := &u.exchange.work.answer
+	answer.waitWrite(u.now)
+	if len(p) > bufferSize {
+		n, err := u.up.WriteAtOnce(p)
+		if err != nil {
+			return err
+		}
+		p = p[n:]
+		u.touch()
+	}
+	for len(p) > 0 {
+		answer.waitWrite(u.now)
+		record := p[:min(len(p), bufferSize)]
+		_, err := u.up.Write(record)
+		u.touch()
+		if err != nil {
+			return err
+		}
+		p = p[len(record):]
+	}
+	return nil
 }
 
 // lastWrite is how long after an answer the last write of the body may take: an

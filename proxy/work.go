@@ -38,7 +38,6 @@ type work struct {
 	hugeLent *atomic.Int32 // where huge is counted
 
 	wide     *[largeSize]byte  // lent to client in place of in while it is ahead with a body
-	early    []byte            // of the request's body, in wide: goes out with the head
 	in       []byte            // lent to client
 	bodyIn   *[bufferSize]byte // over HTTP/2, lent in its place while there is a body
 	answerIn []byte            // lent to the reader of the application's answer
@@ -69,7 +68,6 @@ func (w *work) lend(c *conn) {
 func (w *work) reclaim() {
 	w.source = source{}
 	w.narrow()
-	w.early = nil
 	w.client.Reset(nil, nil)
 	if w.bodyIn != nil {
 		recordBuffers.Put(w.bodyIn)

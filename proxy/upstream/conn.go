@@ -21,6 +21,7 @@ type Conn struct {
 
 	raw     syscall.RawConn // nil where the platform gives none
 	peek    peeker
+	offer   *offer // made with the first write at once
 	reused  bool
 	expires time.Time
 }
@@ -33,12 +34,6 @@ func newConn(socket net.Conn) *Conn {
 	c.peek.init()
 	return c
 }
-
-// Cork has what is written wait for more of it, until Uncork.
-func (c *Conn) Cork() { SetCork(c.raw, true) }
-
-// Uncork lets go out what has been written.
-func (c *Conn) Uncork() { SetCork(c.raw, false) }
 
 // Reused reports whether the connection has served a request before: only then
 // can a failure mean that the application closed it in between.
