@@ -14,24 +14,30 @@ import (
 	"time"
 )
 
-// handshaken is a connection of s over a real socket, and its client.
-func handshaken(t *testing.T, s *sidecar) (*conn, *tls.Conn) {
+// sockets are the two ends of a connection over TCP.
+func sockets(t *testing.T) (here, there net.Conn) {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer listener.Close()
-	there, err := net.Dial("tcp", listener.Addr().String())
-	if err != nil {
+	if there, err = net.Dial("tcp", listener.Addr().String()); err != nil {
 		t.Fatal(err)
 	}
-	here, err := listener.Accept()
-	if err != nil {
+	t.Cleanup(func() { there.Close() })
+	if here, err = listener.Accept(); err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() { here.Close() })
 	_ = here.SetDeadline(time.Now().Add(hang))
-	t.Cleanup(func() { here.Close(); there.Close() })
+	return here, there
+}
+
+// handshaken is a connection of s over a real socket, and its client.
+func handshaken(t *testing.T, s *sidecar) (*conn, *tls.Conn) {
+	t.Helper()
+	here, there := sockets(t)
 	c := newConn(s.Server, here, "")
 	c.tls = tls.Server(&c.wire, &tls.Config{Certificates: []tls.Certificate{testCA(t).server}})
 	client := tls.Client(&valve{Conn: there}, clientConfig(nil))
@@ -61,24 +67,8 @@ func (v *valve) Write(p []byte) (int, error) {
 }
 
 func TestReadingAtOnceNeverWaits(t *testing.T) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer listener.Close()
-	there, err := net.Dial("tcp", listener.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer there.Close()
-	here, err := listener.Accept()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer here.Close()
-	_ = here.SetDeadline(time.Now().Add(hang))
-	w := &wire{Conn: here}
-	w.owner = &conn{}
+	here, there := sockets(t)
+	w := &wire{Conn: here, owner: &conn{}}
 	four := make([]byte, 4)
 	read := func(atOnce bool) (string, error) {
 		w.atOnce = atOnce

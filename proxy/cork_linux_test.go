@@ -46,16 +46,7 @@ func TestALargeAnswerLeavesNothingCorked(t *testing.T) {
 }
 
 func TestCorkIsSetAndTakenBack(t *testing.T) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer listener.Close()
-	socket, err := net.Dial("tcp", listener.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer socket.Close()
+	socket, _ := sockets(t)
 	w := &wire{Conn: socket}
 	for _, step := range []struct {
 		do   func()

@@ -9,8 +9,8 @@ import (
 
 // wire is a client's socket as crypto/tls sees it. net/http hands back a
 // *tls.Conn, whose NetConn leads from there to the connection that it belongs to.
-// Over HTTP/1.1 it adds nothing; over HTTP/2, where others read and write, it is
-// the place to bound both.
+// Over HTTP/1.1 it can read without waiting (ahead.go); over HTTP/2, where others
+// read and write, it is the place to bound both.
 type wire struct {
 	net.Conn
 	owner *conn

@@ -156,6 +156,37 @@ func (s *scripted) Read(p []byte) (int, error) {
 	return copy(p, part.(string)), nil
 }
 
+func TestLeftIsWhatALengthPromises(t *testing.T) {
+	const wire = "5\r\nhello\r\n0\r\n\r\n"
+	for _, row := range []struct {
+		framing       http1.Framing
+		length        int64
+		before, after int64 // the first piece
+	}{
+		{http1.Length, 100, 100, 100 - int64(len(wire))},
+		{http1.Length, 3, 3, 0},
+		{http1.Chunked, -1, 0, 0},
+		{http1.UntilClose, -1, 0, 0},
+	} {
+		var reader http1.Reader
+		var body http1.Body
+		reader.Reset(strings.NewReader(wire), make([]byte, 64))
+		body.Reset(&reader, row.framing, row.length)
+		before := body.Left()
+		_, err := body.Next()
+		if after := body.Left(); err != nil || before != row.before || after != row.after {
+			t.Errorf("framing %v of %d: %d left, then %d, %v; want %d, then %d", row.framing, row.length, before, after, err, row.before, row.after)
+		}
+	}
+	var reader http1.Reader
+	var body http1.Body
+	reader.Reset(strings.NewReader("5\r\nhe"), make([]byte, 64))
+	body.Reset(&reader, http1.Chunked, -1)
+	if _, err := body.Next(); err != nil || body.Left() != 0 {
+		t.Errorf("within a chunk %d are left, %v; want 0, since nobody knows of the body", body.Left(), err)
+	}
+}
+
 // Ready must be exact: a relay that is told too little flushes too often, one
 // that is told too much keeps bytes back while it waits.
 func TestReadySaysWhetherNextReads(t *testing.T) {
